@@ -1,0 +1,100 @@
+"""Progress bars and tables of the client commands."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from foretide.cli.console import out
+from foretide.client.watch import Message
+
+
+class LiveDisplay:
+    """Bars for uploads, datasets and each model, fed by what the socket says."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=out,
+        )
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Begin drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        """Leave the bars as they are."""
+        self._progress.stop()
+
+    def uploading(self, file_name: str, sent: int, total: int) -> None:
+        """See :class:`foretide.client.run.Display`."""
+        self._set(f"upload {file_name}", 100 * sent / max(total, 1))
+
+    def session(self, session_id: str) -> None:
+        """See :class:`foretide.client.run.Display`."""
+        self._progress.console.print(f"session {session_id}", highlight=False)
+
+    def message(self, message: Message) -> None:
+        """See :class:`foretide.client.run.Display`."""
+        data = message.data
+        match message.event:
+            case "dataset_generation_progress":
+                self._set("datasets", data["progress"])
+            case "dataset_generation_complete":
+                note = f"{data['windows']} windows ({data['train']} train, {data['validation']} validation, {data['test']} test)"
+                self._set("datasets", 100, note)
+            case "training_progress" if data["phase"] != "storing":
+                self._set(_bar(data), data["progress"], _losses(data))
+            case "model_complete":
+                self._set(_bar(data), 100, f"RMSE {_number(data['metrics'].get('rmse'))}")
+            case "error":
+                self._progress.console.print(
+                    f"[red]{data.get('model', '')} {data['problem']['title']}: {data['problem']['detail']}[/]"
+                )
+
+    def _set(self, name: str, percent: float, note: str | None = None) -> None:
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=100, note="")
+        fields: dict[str, Any] = {} if note is None else {"note": note}
+        self._progress.update(self._bars[name], completed=percent, **fields)
+
+
+def _bar(data: dict[str, Any]) -> str:
+    return f"train {data['model']} → {data['target']}"
+
+
+def _losses(data: dict[str, Any]) -> str | None:
+    if data.get("epoch") is None:
+        return None
+    return f"epoch {data['epoch']}/{data['epochs']} loss {_number(data.get('loss'))}"
+
+
+def metrics_table(results: dict[str, Any]) -> Table:
+    """The comparison, best model first: in original units, beside seasonal naive."""
+    table = Table(title="Models on the test part, in original units")
+    for column, justify in (("model", "left"), ("target", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    names = ("mae", "rmse", "mape", "wape", "r2", "mase", "skill")
+    for name in (*names, "seconds"):
+        table.add_column(name.upper() if name in ("mae", "rmse", "mape", "wape", "mase") else name, justify="right")
+    for row in results["comparison"]:
+        for target, metrics in row["targets"].items():
+            table.add_row(
+                row["model"], target, *(_number(metrics.get(name)) for name in names), _number(row["duration_seconds"])
+            )
+    return table
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"

@@ -1,0 +1,36 @@
+"""Which Foretide the client commands talk to: the one named in the environment, or the one that runs here."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from foretide.local_stack import STATE_FILE
+from shared.problems import Category, ProblemError
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where it is and who we are to it."""
+
+    url: str
+    token: str
+    bus_url: str
+
+
+def running(data: Path) -> Running:
+    """``FORETIDE_URL`` and ``FORETIDE_TOKEN``, or the stack of this data directory. Raises a problem for neither."""
+    url, token = os.environ.get("FORETIDE_URL"), os.environ.get("FORETIDE_TOKEN")
+    if url and token:
+        return Running(url.rstrip("/"), token, os.environ.get("FORETIDE_BUS_URL", ""))
+    file = data / STATE_FILE
+    if not file.exists():
+        raise ProblemError(
+            Category.NOT_FOUND,
+            title="No Foretide runs here",
+            detail=f"Nothing runs on the data directory {data}, and FORETIDE_URL with FORETIDE_TOKEN is not set.",
+            recovery=["Start one with `foretide up`.", "Or name its directory with --data, or set the two variables."],
+        )
+    return Running(**json.loads(file.read_text()))

@@ -1,0 +1,172 @@
+"""``foretide up``: servers, migrations and all services in one process tree, behind one port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from foretide.stack.servers import LocalServers, StoreKind
+from foretide.stack.supervisor import Part, PartChange, Supervisor, log_change
+from foretide.targets import API_OF_SERVICE, GATEWAY, SERVICES
+from shared.database.migrate import migrate
+from shared.identity.issuer import issue_token
+from shared.problems import Category, ProblemError
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
+
+_READY_SECONDS = 90.0
+_SERVER_CHECK_SECONDS = 1.0
+_TOKEN_DAYS = 30
+STATE_FILE = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """A stack that answers. ``token`` is the local user's."""
+
+    url: str
+    token: str
+    bus_url: str
+    servers: LocalServers
+    supervisor: Supervisor
+
+
+@asynccontextmanager
+async def local_stack(
+    data_directory: Path,
+    *,
+    port: int = 8080,
+    store: StoreKind = "folder",
+    workers: int = 1,
+    settings: Mapping[str, str] | None = None,
+    on_change: Callable[[PartChange], None] = log_change,
+) -> AsyncIterator[RunningStack]:
+    """Start everything, wait until it answers, and stop it cleanly.
+
+    External parts are used where ``FORETIDE_BUS_URL``, ``FORETIDE_DATABASE_URL`` or ``FORETIDE_STORE_URL`` name
+    them. ``settings`` are further ``FORETIDE_…`` variables for the services. Raises :class:`ProblemError`.
+    """
+    servers = LocalServers(
+        data_directory,
+        store=store,
+        bus_url=os.environ.get("FORETIDE_BUS_URL"),
+        database_url=os.environ.get("FORETIDE_DATABASE_URL"),
+        store_url=os.environ.get("FORETIDE_STORE_URL"),
+    )
+    async with servers:
+        await _migrate(servers)
+        url = f"http://127.0.0.1:{port}"
+        environment = {**os.environ, **_service_environment(servers, url), **(settings or {})}
+        ports = _part_ports(servers, port=port, workers=workers)
+        parts = _parts(environment, ports)
+        async with Supervisor(parts, log_directory=servers.log_directory, on_change=on_change) as supervisor:
+            watching = asyncio.create_task(_restart_dead_servers(servers))
+            try:
+                await _until_ready(ports, servers.log_directory)
+                token = local_token(servers)
+                stack = RunningStack(url, token, servers.bus_url, servers, supervisor)
+                _remember(servers, stack)
+                yield stack
+            finally:
+                (servers.data_directory / STATE_FILE).unlink(missing_ok=True)
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+
+
+def local_token(servers: LocalServers) -> str:
+    """A token of the one local user, valid for a month."""
+    return issue_token(servers.jwt_secret, servers.local_user_id, lifetime_seconds=_TOKEN_DAYS * 86400)
+
+
+async def _migrate(servers: LocalServers) -> None:
+    external = os.environ.get("FORETIDE_DATABASE_URL") is not None
+    owner_url = os.environ.get("FORETIDE_MIGRATION_DATABASE_URL") or servers.database_superuser_url
+    done = await migrate(owner_url, authenticator_password=None if external else servers.authenticator_password)
+    if done:
+        log.info("migrations applied", count=len(done))
+
+
+def _service_environment(servers: LocalServers, url: str) -> dict[str, str]:
+    return {
+        "FORETIDE_BUS_URL": servers.bus_url,
+        "FORETIDE_DATABASE_URL": servers.database_url,
+        "FORETIDE_STORE_URL": servers.store_url,
+        "FORETIDE_PUBLIC_URL": url,
+        "FORETIDE_SIGNING_SECRET": servers.signing_secret,
+        "FORETIDE_JWT_SECRET": servers.jwt_secret,
+        "FORETIDE_LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _part_ports(servers: LocalServers, *, port: int, workers: int) -> dict[str, tuple[str, int]]:
+    """For each part's name its target and the port that it listens on."""
+    ports: dict[str, tuple[str, int]] = {}
+    for target in SERVICES:
+        copies = workers if target == "trainer-worker" else 1
+        for number in range(1, copies + 1):
+            name = target if copies == 1 else f"{target}-{number}"
+            ports[name] = (target, servers.ports.claim(f"service {name}"))
+    ports[GATEWAY] = (GATEWAY, port)
+    return ports
+
+
+def _parts(environment: Mapping[str, str], ports: Mapping[str, tuple[str, int]]) -> list[Part]:
+    upstreams = {
+        service: [f"http://127.0.0.1:{ports[target][1]}"] for service, target in API_OF_SERVICE.items()
+    }
+    gateway = {"FORETIDE_GATEWAY_UPSTREAMS": json.dumps(upstreams)}
+    return [
+        Part(
+            name,
+            [sys.executable, "-m", "foretide", "serve", target, "--port", str(port)],
+            {**environment, **(gateway if target == GATEWAY else {})},
+        )
+        for name, (target, port) in ports.items()
+    ]
+
+
+async def _until_ready(ports: Mapping[str, tuple[str, int]], log_directory: Path) -> None:
+    """Every part, the workers too, says that it is ready."""
+    waiting = {name: f"http://127.0.0.1:{port}/readyz" for name, (_, port) in ports.items()}
+    deadline = asyncio.get_running_loop().time() + _READY_SECONDS
+    async with httpx.AsyncClient(timeout=5) as client:
+        while waiting:
+            for name, address in list(waiting.items()):
+                with suppress(httpx.HTTPError):
+                    if (await client.get(address)).status_code == 200:
+                        del waiting[name]
+            if waiting and asyncio.get_running_loop().time() > deadline:
+                raise ProblemError(
+                    Category.INTERNAL,
+                    title="Foretide did not come up",
+                    detail=f"After {_READY_SECONDS:.0f} s these are not ready: {', '.join(sorted(waiting))}.",
+                    recovery=[f"Read the logs in {log_directory}.", "Run `foretide doctor`."],
+                )
+            await asyncio.sleep(0.1)
+
+
+async def _restart_dead_servers(servers: LocalServers) -> None:
+    while True:
+        await asyncio.sleep(_SERVER_CHECK_SECONDS)
+        try:
+            await servers.restart_dead()
+        except ProblemError as error:
+            log.error("server does not come up", problem=error.problem.detail)
+
+
+def _remember(servers: LocalServers, stack: RunningStack) -> None:
+    """So that `foretide train`, `status` and `results` find the stack of this directory."""
+    file = servers.data_directory / STATE_FILE
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"url": stack.url, "token": stack.token, "bus_url": stack.bus_url}))

@@ -1,0 +1,70 @@
+"""Free ports on 127.0.0.1, remembered in the data directory and used again while they are free."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+from pathlib import Path
+
+from shared.problems import Category, ProblemError
+
+_LOWEST, _HIGHEST = 20_000, 32_000
+"""Below the range that systems hand to outgoing connections. A client that keeps trying to reach a server that
+is down could otherwise be given the server's own port, connect to itself, and keep the server from coming back."""
+_TRIES = 1000
+
+
+class Ports:
+    """Names and their ports; one instance per data directory at a time (its lock sees to that)."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._remembered: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        self._claimed: dict[str, int] = {}
+
+    def claim(self, name: str) -> int:
+        """The port of ``name``: the remembered one when nobody listens there now, else a new one.
+
+        The same name gets the same port for as long as this object lives. Raises :class:`ProblemError` when
+        no port is free.
+        """
+        if name not in self._claimed:
+            port = self._remembered.get(name)
+            if port is None or not self._is_ours_to_take(port):
+                port = self._search()
+            self._claimed[name] = port
+            self._remember(name, port)
+        return self._claimed[name]
+
+    def _search(self) -> int:
+        taken = set(self._remembered.values())
+        for port in random.sample(range(_LOWEST, _HIGHEST), _TRIES):
+            if port not in taken and self._is_ours_to_take(port):
+                return port
+        raise ProblemError(
+            Category.RESOURCE_EXHAUSTION,
+            title="No free port",
+            detail=f"None of {_TRIES} ports between {_LOWEST} and {_HIGHEST} on 127.0.0.1 was free.",
+            recovery=["End programs that hold many ports, then try again."],
+        )
+
+    def _is_ours_to_take(self, port: int) -> bool:
+        return port not in self._claimed.values() and is_free(port)
+
+    def _remember(self, name: str, port: int) -> None:
+        self._remembered[name] = port
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps(self._remembered, indent=1, sort_keys=True))
+        unfinished.replace(self._file)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on ``port`` of 127.0.0.1 now; connections in TIME_WAIT do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,121 @@
+"""HTTP: results' metadata, comparison, deletion."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from services.results.documents import ResultsDocument, ResultsRemoved, Visualization
+from services.results.filing import remove_results
+from services.results.reading import find_result, results_of
+from shared.database.pool import Record
+from shared.delivery import outbox
+from shared.events.payloads import ResultsDeleted
+from shared.problems import Category, ProblemError
+from shared.runtime.service import Service
+from shared.sessions.rows import own_session
+from shared.storage.keys import TRAINING_RESULTS
+from shared.web.authentication import CurrentCaller
+from shared.web.documents import Page
+
+router = APIRouter(prefix="/api/training", tags=["results"])
+
+SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
+
+
+@router.get("/results/{sessionId}", response_model=ResultsDocument)
+async def results(
+    request: Request,
+    caller: CurrentCaller,
+    session_id: SessionId,
+    include: Annotated[Literal["data"] | None, Query(description="The whole document, streamed.")] = None,
+    job_id: Annotated[UUID | None, Query(alias="jobId", description="With include=data: which model's.")] = None,
+) -> Response | ResultsDocument:
+    """Metadata, metrics and comparison from the database; the stored document with ``include=data``."""
+    service: Service = request.app.state.service
+    async with service.database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        if include is None:
+            return await results_of(transaction, session_id)
+        row = await find_result(transaction, session_id, job_id)
+    return await _document(service, row)
+
+
+async def _document(service: Service, row: Record) -> Response:
+    reference = row["artifacts"]["document"]
+    stream = service.store.get(reference["bucket"], reference["key"], expected_sha256=reference["sha256"])
+    return StreamingResponse(
+        stream,
+        media_type="application/json",
+        headers={
+            "Content-Encoding": "gzip",
+            "Content-Length": str(reference["bytes"]),
+            "ETag": f'"{reference["sha256"]}"',
+        },
+    )
+
+
+@router.get("/visualizations/{sessionId}")
+async def visualizations(
+    request: Request,
+    caller: CurrentCaller,
+    session_id: SessionId,
+    format_: Annotated[Literal["url", "base64"], Query(alias="format")] = "url",
+) -> Page[Visualization]:
+    """The session's plots: names, kinds and signed URLs, or the pictures themselves."""
+    service: Service = request.app.state.service
+    async with service.database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        rows = await transaction.fetch(
+            "select * from public.training_visualizations where session_id = $1 order by plot_name, created_at, id",
+            session_id,
+        )
+    return Page[Visualization](items=[await _visualization(service, row, format_) for row in rows], next_cursor=None)
+
+
+async def _visualization(service: Service, row: Record, form: str) -> Visualization:
+    shown = Visualization(
+        plot_name=row["plot_name"],
+        plot_type=row["plot_type"],
+        job_id=row["job_id"],
+        created_at=row["created_at"],
+    )
+    if row["storage_path"] is None:
+        # Old rows carry the picture themselves.
+        return shown.model_copy(update={"data_base64": row["plot_data_base64"]})
+    if form == "base64":
+        data = b"".join([block async for block in service.store.get(TRAINING_RESULTS, row["storage_path"])])
+        return shown.model_copy(update={"data_base64": base64.b64encode(data).decode()})
+    signed = await service.store.signed_url(TRAINING_RESULTS, row["storage_path"])
+    return shown.model_copy(update={"url": signed.url, "expires_at": signed.expires_at})
+
+
+@router.delete("/results/{sessionId}")
+async def delete(request: Request, caller: CurrentCaller, session_id: SessionId) -> ResultsRemoved:
+    """Remove the session's stored results, objects and rows together; its models and datasets stay."""
+    service: Service = request.app.state.service
+    async with service.database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+    if session["status"] == "training":
+        raise ProblemError(
+            Category.CONFLICT,
+            title="A run is under way",
+            detail="Results cannot be removed while models are being trained and filed.",
+            recovery=["Wait for training_complete, or cancel the run.", "Then delete the results."],
+        )
+    objects = await remove_results(service.store, session_id)
+    async with service.database.transaction() as transaction:
+        removed = await transaction.execute("delete from public.training_results where session_id = $1", session_id)
+        await transaction.execute("delete from public.training_visualizations where session_id = $1", session_id)
+        await outbox.record(
+            transaction,
+            ResultsDeleted(session_id=session_id, results=removed, objects=objects),
+            source="results",
+            session_id=session_id,
+            user_id=caller.user_id,
+        )
+    return ResultsRemoved(results=removed, objects=objects)

@@ -1,0 +1,33 @@
+"""The results service: wiring only."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.results import api, api_downloads
+from services.results.filing import SUBSCRIPTION, Filing, on_session_deleted
+from services.results.handlers import on_model_failed
+from shared.bus.topology import Subscription
+from shared.delivery.inbox import handled_once, patient, read
+from shared.events.envelope import Envelope
+from shared.events.payloads import ModelFailed, SessionDeleted
+from shared.runtime.service import Service
+from shared.settings import Settings
+
+_FILED_AT_ONCE = 2
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application of ``foretide serve results``."""
+    service = Service("results", settings)
+    filing = Filing(service)
+    service.bus.subscribe(SUBSCRIPTION, patient(filing.handle), prefetch=_FILED_AT_ONCE, give_up=filing.give_up)
+    failed = Subscription("results", "model.failed", "event")
+    service.bus.subscribe(failed, handled_once(service.database, failed.queue, ModelFailed, on_model_failed))
+
+    async def remove(envelope: Envelope) -> None:
+        # Removing twice is the same as once, so this needs no inbox.
+        await on_session_deleted(service.database, service.store, read(envelope, SessionDeleted).session_id)
+
+    service.bus.subscribe(Subscription("results", "session.deleted", "event"), patient(remove))
+    return service.application("results", [api.router, api_downloads.router])

@@ -1,0 +1,61 @@
+"""HTTP: starting, cancelling and watching runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from services.trainer.documents import CancelAccepted, StatusDocument, TrainingAccepted, TrainModels
+from services.trainer.runs import cancel, start_run
+from services.trainer.status import status_of
+from shared.runtime.service import Service
+from shared.sessions.rows import own_session
+from shared.web.authentication import CurrentCaller
+from shared.web.idempotency import IdempotencyKey, once, request_fingerprint
+
+router = APIRouter(prefix="/api/training", tags=["training"])
+
+SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
+
+
+@router.post("/train-models/{sessionId}", status_code=202)
+async def train_models(
+    request: Request,
+    caller: CurrentCaller,
+    session_id: SessionId,
+    asked: TrainModels | None = None,
+    key: IdempotencyKey = None,
+) -> TrainingAccepted:
+    """Train these models, or the configured ones, on the session's newest dataset."""
+    service: Service = request.app.state.service
+    fingerprint = await request_fingerprint(request)
+    async with service.database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+        async with transaction.as_service():
+
+            async def work() -> TrainingAccepted:
+                models = asked.models if asked else None
+                return TrainingAccepted(run_id=await start_run(transaction, caller.user_id, session, models))
+
+            return await once(transaction, caller.user_id, key, fingerprint, TrainingAccepted, work)
+
+
+@router.post("/cancel/{sessionId}", status_code=202)
+async def cancel_session(request: Request, caller: CurrentCaller, session_id: SessionId) -> CancelAccepted:
+    """End what the session is at; running jobs stop within 5 s."""
+    service: Service = request.app.state.service
+    async with service.database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+        async with transaction.as_service():
+            await cancel(transaction, caller.user_id, session)
+    return CancelAccepted(session_id=session_id)
+
+
+@router.get("/status/{sessionId}")
+async def status(request: Request, caller: CurrentCaller, session_id: SessionId) -> StatusDocument:
+    """Phase, jobs, progress, ETA and the last event's number."""
+    service: Service = request.app.state.service
+    async with service.database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+        return await status_of(transaction, session)

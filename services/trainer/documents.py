@@ -1,0 +1,58 @@
+"""What the trainer takes and answers over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.web.documents import Document
+
+
+class TrainModels(Document):
+    """Which models to train; without ``models`` those of the session's configuration."""
+
+    models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
+
+
+class TrainingAccepted(Document):
+    """The jobs are queued; progress and the end come as events."""
+
+    status: Literal["training_started"] = "training_started"
+    run_id: UUID
+
+
+class CancelAccepted(Document):
+    """Running jobs stop within seconds."""
+
+    status: Literal["cancelling"] = "cancelling"
+    session_id: str
+
+
+class JobStatus(Document):
+    """One model on one target."""
+
+    job_id: UUID
+    model: str
+    target: str
+    status: str
+    progress: float
+    attempt: int
+    detail: dict[str, Any]
+    metrics: dict[str, Any] | None
+    problem: dict[str, Any] | None
+
+
+class StatusDocument(Document):
+    """Where a session stands: its phase, its newest run's jobs, and the number of its last event."""
+
+    session_id: str
+    phase: str
+    run_id: UUID | None
+    run_number: int | None
+    progress: float = Field(description="Percent of the phase, over all its jobs.")
+    eta_seconds: float | None
+    jobs: list[JobStatus]
+    last_sequence: int
+    problem: dict[str, Any] | None

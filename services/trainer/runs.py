@@ -1,0 +1,146 @@
+"""Runs: models times targets become jobs, in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared.series.model_parameters import ModelParameters, parse_models
+
+from shared.database.pool import Record, Transaction
+from shared.delivery import outbox
+from shared.events.payloads import (
+    JobSummary,
+    ModelFailed,
+    ModelTrain,
+    TrainingCancelled,
+    TrainingStarted,
+)
+from shared.jobs import lease
+from shared.problems import Category, Problem, ProblemError
+from shared.sessions.rows import require_move
+from shared.sessions.state import SessionStatus
+
+
+async def start_run(
+    transaction: Transaction, user_id: UUID, session: Record, models: list[dict[str, Any]] | None
+) -> UUID:
+    """Queue one job for each model and target of the newest dataset. Runs as the service.
+
+    Raises a problem for unknown models or parameters, without a dataset, and a 409 while a run is under way.
+    """
+    session_id = session["session_id"]
+    dataset = await _ready_dataset(transaction, session_id)
+    chosen = parse_models(models if models is not None else (session["configuration"] or {}).get("models", []))
+    await require_move(transaction, session, SessionStatus.TRAINING)
+    run_id = uuid4()
+    await transaction.execute(
+        """insert into public.training_runs (id, session_id, user_id, dataset_id, number)
+           select $1, $2, $3, $4, coalesce(max(number), 0) + 1 from public.training_runs where session_id = $2""",
+        run_id,
+        session_id,
+        user_id,
+        dataset["id"],
+    )
+    targets: list[str] = dataset["metadata"]["manifest"]["target_features"]
+    jobs = [(uuid4(), model, target) for model in chosen for target in targets]
+    for position, (job_id, model, target) in enumerate(jobs):
+        await _insert_job(transaction, run_id, session_id, user_id, position, job_id, model, target)
+    started = TrainingStarted(
+        session_id=session_id,
+        run_id=run_id,
+        dataset_id=dataset["id"],
+        jobs=[JobSummary(job_id=job_id, model=model.kind, target=target) for job_id, model, target in jobs],
+    )
+    await outbox.record(transaction, started, source="trainer", session_id=session_id, user_id=user_id)
+    for job_id, _, _ in jobs:
+        command = ModelTrain(session_id=session_id, run_id=run_id, job_id=job_id)
+        await outbox.record(transaction, command, source="trainer", session_id=session_id, user_id=user_id)
+    return run_id
+
+
+async def _ready_dataset(transaction: Transaction, session_id: str) -> Record:
+    row = await transaction.fetch_row(
+        """select id, metadata from public.training_datasets where session_id = $1 and status = 'ready'
+           order by created_at desc limit 1""",
+        session_id,
+    )
+    if row is None:
+        raise ProblemError(
+            Category.CONFLICT,
+            title="There is no dataset to train on",
+            detail="The session has no finished dataset yet.",
+            recovery=[f"POST /api/training/generate-datasets/{session_id} and wait for datasets.generated."],
+        )
+    return row
+
+
+async def _insert_job(
+    transaction: Transaction,
+    run_id: UUID,
+    session_id: str,
+    user_id: UUID,
+    position: int,
+    job_id: UUID,
+    model: ModelParameters,
+    target: str,
+) -> None:
+    await transaction.execute(
+        """insert into public.training_jobs (id, run_id, session_id, user_id, position, model, target, parameters)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        job_id,
+        run_id,
+        session_id,
+        user_id,
+        position,
+        model.kind,
+        target,
+        model.model_dump(mode="json"),
+    )
+
+
+async def cancel(transaction: Transaction, user_id: UUID, session: Record) -> None:
+    """End what the session is at: its workers notice within a second. Runs as the service.
+
+    Raises a 409 problem when it is at nothing.
+    """
+    session_id = session["session_id"]
+    await require_move(transaction, session, SessionStatus.CANCELLED)
+    for table in ("training_datasets", "training_jobs"):
+        await transaction.execute(
+            f"""update public.{table} set status = 'cancelled', ended_at = now()
+                where session_id = $1 and status in ('queued', 'running')""",
+            session_id,
+        )
+    run_id = await transaction.fetch_value(
+        """update public.training_runs set status = 'cancelled', ended_at = now()
+           where session_id = $1 and status = 'running' returning id""",
+        session_id,
+    )
+    await outbox.record(
+        transaction,
+        TrainingCancelled(session_id=session_id, run_id=run_id),
+        source="trainer",
+        session_id=session_id,
+        user_id=user_id,
+    )
+
+
+def command_for(row: Record) -> ModelTrain:
+    """The command that puts this job back into the queue."""
+    return ModelTrain(session_id=row["session_id"], run_id=row["run_id"], job_id=row["id"])
+
+
+async def fail_job(transaction: Transaction, held: lease.Claim, row: Record, problem: Problem) -> None:
+    """Write the failure under the claim, with its event; the results service closes the run."""
+    if not await lease.finish(transaction, held, "failed", error=problem):
+        return
+    failed = ModelFailed(
+        session_id=row["session_id"],
+        run_id=row["run_id"],
+        job_id=row["id"],
+        model=row["model"],
+        target=row["target"],
+        problem=problem,
+    )
+    await outbox.record(transaction, failed, source="trainer", session_id=row["session_id"], user_id=row["user_id"])

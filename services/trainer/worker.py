@@ -1,0 +1,191 @@
+"""Carries out ``model.train``: a dataset in, one trained and evaluated model out, one event at the end."""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from services.trainer.runner import ChildRunner, Specification
+from services.trainer.runs import command_for, fail_job
+from shared.bus.topology import Subscription
+from shared.database.pool import Transaction
+from shared.delivery import outbox
+from shared.events.payloads import ModelTrain, ModelTrained, Progress, Reference
+from shared.jobs import lease
+from shared.jobs.patience import patiently
+from shared.jobs.worker import ClaimLost, Job, JobKind
+from shared.problems import Problem, ProblemError
+from shared.runtime.progress import ProgressSender
+from shared.runtime.service import Service
+from shared.storage.keys import ML_ARTIFACTS
+from shared.storage.transfer import get_file, put_file
+
+SUBSCRIPTION = Subscription("trainer", "model.train", "command")
+
+_PHASE_SHARE = {"training": (0.0, 85.0), "evaluation": (85.0, 95.0), "saving": (95.0, 97.0)}
+
+
+class ModelTraining:
+    """How a trainer worker does its kind of job; ``runner`` owns the child processes."""
+
+    def __init__(self, service: Service, runner: ChildRunner, *, threads: int) -> None:
+        self._service = service
+        self._runner = runner
+        self._threads = threads
+        self._progress = ProgressSender(service.bus, source="trainer")
+
+    def kind(self) -> JobKind:
+        """For :class:`shared.jobs.worker.Worker`."""
+        return JobKind(
+            table="training_jobs",
+            subscription=SUBSCRIPTION,
+            payload=ModelTrain,
+            job_id=lambda command: command.job_id,
+            execute=self.execute,
+            fail=self.fail,
+            command=command_for,
+            clean_up=self.clean_up,
+        )
+
+    async def execute(self, job: Job) -> None:
+        """Train one model and commit it under the claim."""
+        with tempfile.TemporaryDirectory(prefix="foretide-training-") as folder:
+            specification = await self._prepare(job, Path(folder))
+            outcome = await self._runner.run(specification, lambda progress: self._report(job, progress))
+            if outcome.problem is not None:
+                raise ProblemError.of(outcome.problem)
+            self._report(job, {"phase": "saving", "fraction": 1.0})
+            artifacts = await patiently(
+                "to store a model", lambda: self._store(job, Path(specification.output_directory))
+            )
+        await patiently("to record a model", lambda: self._commit(job, outcome.metrics, outcome.summary, artifacts))
+
+    async def fail(self, job: Job, problem: Problem) -> None:
+        """Commit the failure."""
+        async with self._service.database.transaction() as transaction:
+            await fail_job(transaction, job.claim, job.row, problem)
+
+    async def clean_up(self, job: Job) -> None:
+        """Remove what this attempt stored, unless it is the one that was committed."""
+        async with self._service.database.transaction() as transaction:
+            committed = await transaction.fetch_value(
+                "select true from public.training_jobs where id = $1 and attempt = $2 and status = 'trained'",
+                job.claim.job_id,
+                job.claim.attempt,
+            )
+        if not committed:
+            await self._service.store.delete_prefix(ML_ARTIFACTS, _prefix(job))
+
+    async def _prepare(self, job: Job, folder: Path) -> Specification:
+        """Fetch the dataset; remove what lost attempts have left."""
+        async with self._service.database.transaction() as transaction:
+            references = await transaction.fetch_value(
+                """select d.metadata -> 'references' from public.training_datasets d
+                   join public.training_runs r on r.dataset_id = d.id where r.id = $1""",
+                job.row["run_id"],
+            )
+        if references is None:
+            raise ClaimLost
+        store = self._service.store
+        for attempt in range(1, job.claim.attempt):
+            await patiently(
+                "to remove remains",
+                lambda a=attempt: store.delete_prefix(ML_ARTIFACTS, _prefix(job, a)),  # type: ignore[misc]
+            )
+        paths = {name: folder / name for name in ("dataset", "manifest")}
+        for name, path in paths.items():
+            source = Reference.model_validate(references[name])
+            await patiently(
+                "for a dataset",
+                lambda s=source, p=path: get_file(store, s.bucket, s.key, p, expected_sha256=s.sha256),  # type: ignore[misc]
+            )
+        output = folder / "output"
+        output.mkdir()
+        return Specification(
+            job_id=str(job.claim.job_id),
+            dataset_path=str(paths["dataset"]),
+            manifest_path=str(paths["manifest"]),
+            output_directory=str(output),
+            model=job.row["parameters"],
+            targets=[job.row["target"]],
+            seed=int(job.row["parameters"].get("seed") or 0),
+            threads=self._threads,
+        )
+
+    def _report(self, job: Job, progress: dict[str, Any]) -> None:
+        low, high = _PHASE_SHARE[progress["phase"]]
+        percent = low + (high - low) * float(progress["fraction"])
+        told = {k: progress.get(k) for k in ("epoch", "epochs", "loss", "val_loss", "eta_seconds")}
+        job.report(percent, phase=progress["phase"], **{k: v for k, v in told.items() if v is not None})
+        message = Progress(
+            session_id=job.row["session_id"],
+            phase="evaluation" if progress["phase"] == "evaluation" else "training",
+            progress=job.progress,
+            job_id=job.claim.job_id,
+            model=job.row["model"],
+            target=job.row["target"],
+            **told,
+        )
+        self._progress.send(job.row["session_id"], job.row["user_id"], message)
+
+    async def _store(self, job: Job, output: Path) -> dict[str, Reference]:
+        artifacts: dict[str, Reference] = {}
+        for path in sorted(output.iterdir()):
+            content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            info = await put_file(
+                self._service.store,
+                ML_ARTIFACTS,
+                f"{_prefix(job)}{path.name}",
+                path,
+                content_type=content_type,
+            )
+            artifacts[path.stem] = Reference(bucket=info.bucket, key=info.key, sha256=info.sha256, bytes=info.size)
+        return artifacts
+
+    async def _commit(
+        self, job: Job, metrics: dict[str, Any], summary: dict[str, Any], artifacts: dict[str, Reference]
+    ) -> None:
+        async with self._service.database.transaction() as transaction:
+            if not await lease.finish(transaction, job.claim, "trained"):
+                raise ClaimLost
+            await self._write(transaction, job, metrics, summary, artifacts)
+
+    async def _write(
+        self,
+        transaction: Transaction,
+        job: Job,
+        metrics: dict[str, Any],
+        summary: dict[str, Any],
+        artifacts: dict[str, Reference],
+    ) -> None:
+        row = job.row
+        await transaction.execute(
+            "update public.training_jobs set metrics = $2, artifacts = $3, detail = detail || $4::jsonb where id = $1",
+            job.claim.job_id,
+            metrics,
+            {name: reference.model_dump(mode="json") for name, reference in artifacts.items()},
+            summary,
+        )
+        trained = ModelTrained(
+            session_id=row["session_id"],
+            run_id=row["run_id"],
+            job_id=row["id"],
+            model=row["model"],
+            target=row["target"],
+            attempt=job.claim.attempt,
+            metrics=metrics,
+            duration_seconds=summary["duration_seconds"],
+            epochs_requested=summary.get("epochs_requested"),
+            epochs_completed=summary.get("epochs_completed"),
+            artifacts=artifacts,
+        )
+        await outbox.record(
+            transaction, trained, source="trainer", session_id=row["session_id"], user_id=row["user_id"]
+        )
+
+
+def _prefix(job: Job, attempt: int | None = None) -> str:
+    """An attempt's own folder: a worker that lost its claim cannot overwrite its successor's files."""
+    return f"models/{job.row['session_id']}/{job.claim.job_id}/{attempt or job.claim.attempt}/"

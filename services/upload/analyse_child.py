@@ -1,0 +1,23 @@
+"""The child process that reads an uploaded file (see ``shared.runtime.child``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from services.upload.analysis.analyse import analyse_file
+from shared.runtime.child import Report, serve
+
+
+def analyse(specification: dict[str, Any], _: Report) -> dict[str, Any]:
+    """Analyse ``csv`` and write the canonical copy to ``parquet``; the analysis as JSON-able data."""
+    analysis = analyse_file(
+        Path(specification["csv"]),
+        file_name=specification["file_name"],
+        parquet_path=Path(specification["parquet"]),
+    )
+    return analysis.model_dump(mode="json")
+
+
+if __name__ == "__main__":
+    serve(analyse)

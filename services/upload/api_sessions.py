@@ -1,0 +1,179 @@
+"""HTTP: sessions, their files and their configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path, Query, Request
+
+from services.upload.assembly import complete_if_whole
+from services.upload.chunks import find_upload
+from services.upload.configuration import store_configuration
+from services.upload.documents import (
+    CreateSession,
+    Deleted,
+    FileDocument,
+    RenameSession,
+    SessionCreatedAnswer,
+    SessionDocument,
+)
+from services.upload.sessions import (
+    asked_uploads,
+    begin_deletion,
+    create_session,
+    list_files,
+    list_sessions,
+    session_document,
+)
+from shared.problems import not_found
+from shared.runtime.service import Service
+from shared.sessions.configuration import checked_configuration
+from shared.sessions.rows import own_session
+from shared.web.authentication import CurrentCaller
+from shared.web.documents import Page
+from shared.web.idempotency import IdempotencyKey, once, request_fingerprint
+
+router = APIRouter(prefix="/api/training", tags=["sessions"])
+
+SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+@router.post("/create-database-session", status_code=201)
+async def create(
+    request: Request, caller: CurrentCaller, asked: CreateSession, key: IdempotencyKey = None
+) -> SessionCreatedAnswer:
+    """Make a session of completed uploads; its files are announced to every service."""
+    service = _service(request)
+    for upload_id in asked_uploads(asked):
+        async with service.database.transaction(caller.user_id) as transaction:
+            upload = await find_upload(transaction, caller.user_id, upload_id)
+        await complete_if_whole(service.database, service.store, upload)
+    fingerprint = await request_fingerprint(request)
+    async with service.database.transaction(caller.user_id) as transaction, transaction.as_service():
+
+        async def work() -> SessionCreatedAnswer:
+            return SessionCreatedAnswer(session_id=await create_session(transaction, caller.user_id, asked))
+
+        return await once(transaction, caller.user_id, key, fingerprint, SessionCreatedAnswer, work)
+
+
+@router.get("/sessions")
+async def sessions(
+    request: Request,
+    caller: CurrentCaller,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> Page[SessionDocument]:
+    """My sessions, newest first."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        return await list_sessions(transaction, caller.user_id, limit=limit, cursor=cursor)
+
+
+@router.delete("/sessions", status_code=202)
+async def delete_all(request: Request, caller: CurrentCaller) -> Deleted:
+    """Delete all of mine, and nobody else's."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        rows = await transaction.fetch(
+            """select session_id from public.training_sessions
+               where user_id = $1 and status <> 'deleting' order by created_at""",
+            caller.user_id,
+        )
+        async with transaction.as_service():
+            for row in rows:
+                await begin_deletion(transaction, caller.user_id, row["session_id"])
+    return Deleted(session_ids=[row["session_id"] for row in rows])
+
+
+@router.get("/sessions/{sessionId}")
+async def read(request: Request, caller: CurrentCaller, session_id: SessionId) -> SessionDocument:
+    """One session."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        return session_document(await own_session(transaction, caller.user_id, session_id))
+
+
+@router.patch("/sessions/{sessionId}")
+async def rename(
+    request: Request, caller: CurrentCaller, session_id: SessionId, asked: RenameSession
+) -> SessionDocument:
+    """Give a session another name."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        async with transaction.as_service():
+            await transaction.execute(
+                "update public.training_sessions set name = $3 where session_id = $1 and user_id = $2",
+                session_id,
+                caller.user_id,
+                asked.name,
+            )
+        return session_document(await own_session(transaction, caller.user_id, session_id))
+
+
+@router.delete("/sessions/{sessionId}", status_code=202)
+async def delete(request: Request, caller: CurrentCaller, session_id: SessionId) -> Deleted:
+    """Delete one session everywhere: out of sight at once, its bytes as soon as its jobs have stopped."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        async with transaction.as_service():
+            await begin_deletion(transaction, caller.user_id, session_id)
+    return Deleted(session_ids=[session_id])
+
+
+@router.get("/sessions/{sessionId}/files")
+async def files(request: Request, caller: CurrentCaller, session_id: SessionId) -> Page[FileDocument]:
+    """The session's files (at most a hundred, so one page)."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        return Page[FileDocument](items=await list_files(transaction, session_id), next_cursor=None)
+
+
+@router.get("/sessions/{sessionId}/files/{fileId}/analysis")
+async def analysis(
+    request: Request,
+    caller: CurrentCaller,
+    session_id: SessionId,
+    file_id: Annotated[UUID, Path(alias="fileId")],
+) -> dict[str, Any]:
+    """What was found in one file: columns, delimiter, times, gaps, preview."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        await own_session(transaction, caller.user_id, session_id)
+        found: dict[str, Any] | None = await transaction.fetch_value(
+            "select analysis from public.training_files where session_id = $1 and id = $2",
+            session_id,
+            file_id,
+        )
+    if found is None:
+        raise not_found("File", str(file_id))
+    return found
+
+
+@router.get("/sessions/{sessionId}/configuration")
+async def read_configuration(request: Request, caller: CurrentCaller, session_id: SessionId) -> dict[str, Any]:
+    """The session's configuration as it is stored."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+    if session["configuration"] is None:
+        raise not_found("Configuration of session", session_id)
+    stored: dict[str, Any] = session["configuration"]
+    return stored
+
+
+@router.put("/sessions/{sessionId}/configuration")
+async def write_configuration(
+    request: Request,
+    caller: CurrentCaller,
+    session_id: SessionId,
+    document: Annotated[dict[str, Any], Body()],
+) -> dict[str, Any]:
+    """Check the whole document against the session's files, and keep it; answers it as stored."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        session = await own_session(transaction, caller.user_id, session_id)
+        configuration = await checked_configuration(transaction, session_id, document)
+        async with transaction.as_service():
+            await store_configuration(transaction, caller.user_id, session, configuration)
+    return configuration.model_dump(mode="json")

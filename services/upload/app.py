@@ -1,0 +1,30 @@
+"""The upload service: wiring only."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.upload import api_sessions, api_uploads, housekeeping
+from services.upload.handlers import on_session_delete
+from shared.bus.topology import Subscription
+from shared.delivery.inbox import handled_once
+from shared.events.payloads import SessionDelete
+from shared.runtime.service import Service
+from shared.settings import Settings
+
+_HOUR = 3600.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application of ``foretide serve upload``."""
+    service = Service("upload", settings)
+    subscription = Subscription("upload", "session.delete", "command")
+    service.bus.subscribe(
+        subscription, handled_once(service.database, subscription.queue, SessionDelete, on_session_delete)
+    )
+    sweep = settings.sweep_seconds
+    service.every(sweep, "expire", lambda: housekeeping.expire_uploads(service.database, service.store))
+    service.every(sweep, "assemble", lambda: housekeeping.resume_assemblies(service.database, service.store))
+    service.every(sweep, "delete", lambda: housekeeping.finish_deletions(service.database, service.store))
+    service.every(_HOUR, "messages", lambda: housekeeping.forget_old_messages(service.database))
+    return service.application("upload", [api_uploads.router, api_sessions.router])

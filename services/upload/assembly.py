@@ -1,0 +1,174 @@
+"""From all chunks to one verified, analysed file.
+
+Whoever finds the upload whole tries to assemble it; one conditional update decides who does. If that process dies,
+its turn lapses and the next request or sweep takes it up again: every step overwrites what a lost one left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from services.upload.chunks import find_upload, staged_key
+from shared.database.pool import Database, Record
+from shared.delivery import outbox
+from shared.events.payloads import FileRejected, Reference
+from shared.problems import Category, Problem, ProblemError
+from shared.runtime.child import run_in_child
+from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
+from shared.storage.port import ObjectStore
+from shared.storage.transfer import get_file, put_file
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
+
+_TURN_SECONDS = 120.0
+_TAKE_TURN = """
+update public.uploads u set status = 'assembling', assembling_until = now() + make_interval(secs => $3)
+where user_id = $1 and upload_id = $2
+  and (status = 'open' or (status = 'assembling' and assembling_until < now()))
+  and total_chunks = (
+      select count(*) from public.upload_chunks c where c.user_id = u.user_id and c.upload_id = u.upload_id)
+returning true
+"""
+_WAIT_SECONDS = 60.0
+
+
+async def complete_if_whole(database: Database, store: ObjectStore, upload: Record) -> Record:
+    """Assemble and analyse when every chunk is there; the upload's row as it is afterwards.
+
+    When another process is at it, wait for that one. Raises the problem of a file that was rejected.
+    """
+    user_id, upload_id = upload["user_id"], upload["upload_id"]
+    async with database.transaction() as transaction:
+        our_turn = await transaction.fetch_value(_TAKE_TURN, user_id, upload_id, _TURN_SECONDS)
+    if our_turn:
+        await _assemble(database, store, upload)
+    deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
+    while True:
+        async with database.transaction() as transaction:
+            now = await find_upload(transaction, user_id, upload_id)
+        if now["status"] == "rejected":
+            raise ProblemError.of(Problem.model_validate(now["problem"]))
+        if now["status"] != "assembling" or asyncio.get_running_loop().time() > deadline:
+            return now
+        await asyncio.sleep(0.1)
+
+
+async def _assemble(database: Database, store: ObjectStore, upload: Record) -> None:
+    try:
+        outcome = await _build(database, store, upload)
+    except ProblemError as error:
+        if error.retryable:
+            await _give_turn_back(database, upload)
+            raise
+        await _reject(database, store, upload, error.problem)
+        return
+    except BaseException:
+        await asyncio.shield(_give_turn_back(database, upload))
+        raise
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """update public.uploads set status = 'completed', assembling_until = null, raw = $3, canonical = $4,
+               analysis = $5 where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+            upload["user_id"],
+            upload["upload_id"],
+            *outcome,
+        )
+    await store.delete_prefix(UPLOAD_STAGING, f"{upload['storage_id']}/")
+    log.info("file assembled", upload_id=upload["upload_id"], file_bytes=outcome[0]["bytes"])
+
+
+async def _build(database: Database, store: ObjectStore, upload: Record) -> tuple[dict[str, Any], ...]:
+    """Raw object, canonical Parquet and analysis; their references as stored."""
+    async with database.transaction() as transaction:
+        chunks = await transaction.fetch(
+            """select chunk_index, size, sha256 from public.upload_chunks
+               where user_id = $1 and upload_id = $2 order by chunk_index""",
+            upload["user_id"],
+            upload["upload_id"],
+        )
+    folder = f"{upload['user_id']}/{upload['storage_id']}"
+    raw = await store.put(TRAINING_FILES, f"{folder}/raw.csv", _joined(store, upload, chunks), content_type="text/csv")
+    raw_reference = Reference(bucket=raw.bucket, key=raw.key, sha256=raw.sha256, bytes=raw.size)
+    _verify_whole(upload, raw_reference)
+    with tempfile.TemporaryDirectory(prefix="foretide-") as temporary:
+        csv_path, parquet_path = Path(temporary, "raw.csv"), Path(temporary, "canonical.parquet")
+        await get_file(store, raw.bucket, raw.key, csv_path)
+        analysis = await run_in_child(
+            "services.upload.analyse_child",
+            {"csv": str(csv_path), "file_name": upload["file_name"], "parquet": str(parquet_path)},
+            what="Reading the file",
+        )
+        canonical = await put_file(
+            store,
+            TRAINING_FILES,
+            f"{folder}/canonical.parquet",
+            parquet_path,
+            content_type="application/vnd.apache.parquet",
+        )
+    canonical_reference = Reference(
+        bucket=canonical.bucket, key=canonical.key, sha256=canonical.sha256, bytes=canonical.size
+    )
+    return raw_reference.model_dump(mode="json"), canonical_reference.model_dump(mode="json"), analysis
+
+
+async def _joined(store: ObjectStore, upload: Record, chunks: list[Record]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        key = staged_key(upload, chunk["chunk_index"], chunk["sha256"])
+        async for part in store.get(UPLOAD_STAGING, key, expected_sha256=chunk["sha256"]):
+            yield part
+
+
+def _verify_whole(upload: Record, raw: Reference) -> None:
+    if upload["size"] is not None and raw.bytes != upload["size"]:
+        fault = f"has {raw.bytes} bytes, announced were {upload['size']}"
+    elif upload["sha256"] is not None and raw.sha256 != upload["sha256"]:
+        fault = f"has SHA-256 {raw.sha256}, announced was {upload['sha256']}"
+    else:
+        return
+    raise ProblemError(
+        Category.DATA_VALIDATION,
+        title="The file arrived changed",
+        detail=f"{upload['file_name']!r} {fault}.",
+        recovery=["Check that the file did not change while it was sent.", "Upload it again."],
+    )
+
+
+async def _reject(database: Database, store: ObjectStore, upload: Record, problem: Problem) -> None:
+    async with database.transaction() as transaction:
+        rejected = await transaction.execute(
+            """update public.uploads set status = 'rejected', assembling_until = null, problem = $3
+               where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+            upload["user_id"],
+            upload["upload_id"],
+            problem.model_dump(mode="json"),
+        )
+        if rejected:
+            await outbox.record(
+                transaction,
+                FileRejected(upload_id=upload["upload_id"], file_name=upload["file_name"], problem=problem),
+                source="upload",
+                session_id=upload["upload_id"],
+                user_id=upload["user_id"],
+            )
+    await remove_bytes(store, upload)
+
+
+async def remove_bytes(store: ObjectStore, upload: Record) -> None:
+    """Remove everything that this upload put into the store."""
+    await store.delete_prefix(UPLOAD_STAGING, f"{upload['storage_id']}/")
+    await store.delete_prefix(TRAINING_FILES, f"{upload['user_id']}/{upload['storage_id']}/")
+
+
+async def _give_turn_back(database: Database, upload: Record) -> None:
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """update public.uploads set status = 'open', assembling_until = null
+               where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+            upload["user_id"],
+            upload["upload_id"],
+        )

@@ -1,0 +1,142 @@
+"""Chunks: received in any order, by any replica, any number of times.
+
+A chunk is an object in the staging bucket, named by its content, and a row that says it is there. The row is
+written after the object, so what the ledger lists is durable; no process remembers anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID, uuid4
+
+from services.upload.documents import CreateUpload, UploadState
+from shared.database.pool import Database, Record, Transaction
+from shared.problems import Category, ProblemError, not_found
+from shared.storage.keys import UPLOAD_STAGING
+from shared.storage.port import ObjectStore
+
+_CREATE = """
+insert into public.uploads (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)) on conflict do nothing
+"""
+
+
+async def find_upload(transaction: Transaction, user_id: UUID, upload_id: str) -> Record:
+    """The caller's upload. Raises a 404 problem."""
+    row = await transaction.fetch_row(
+        "select * from public.uploads where user_id = $1 and upload_id = $2", user_id, upload_id
+    )
+    if row is None:
+        raise not_found("Upload", upload_id)
+    return row
+
+
+async def create_upload(
+    database: Database, user_id: UUID, asked: CreateUpload, *, upload_id: str | None, expiry_seconds: float
+) -> str:
+    """Announce a file; with a client's own id, announcing it again is harmless. Returns the id."""
+    chosen = upload_id or uuid4().hex
+    async with database.transaction(user_id) as transaction, transaction.as_service():
+        await transaction.execute(
+            _CREATE,
+            user_id,
+            chosen,
+            asked.file_name,
+            asked.file_type,
+            asked.size if upload_id is None else None,
+            asked.total_chunks,
+            asked.sha256.lower() if asked.sha256 else None,
+            expiry_seconds,
+        )
+    return chosen
+
+
+async def receive_chunk(
+    database: Database,
+    store: ObjectStore,
+    upload: Record,
+    index: int,
+    data: bytes,
+    declared_sha256: str | None,
+) -> None:
+    """Keep one chunk. Raises a problem by name for a wrong index, checksum or content; the others stay."""
+    _check_index(upload, index)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if declared_sha256 is not None and declared_sha256.lower() != sha256:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The chunk's checksum is wrong",
+            detail=f"Chunk {index} arrived with SHA-256 {sha256}, announced was {declared_sha256.lower()}.",
+            recovery=["Send this chunk again; the others are kept."],
+        )
+    async with database.transaction() as transaction:
+        known = await _known_chunk(transaction, upload, index)
+    if known is None:
+        await store.put(UPLOAD_STAGING, staged_key(upload, index, sha256), data)
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256)
+                   values ($1, $2, $3, $4, $5) on conflict do nothing""",
+                upload["user_id"],
+                upload["upload_id"],
+                index,
+                len(data),
+                sha256,
+            )
+            known = await _known_chunk(transaction, upload, index)
+    if known != sha256:
+        raise ProblemError(
+            Category.CONFLICT,
+            title="This chunk is there already, with other content",
+            detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {known}.",
+            recovery=["Send the same bytes for the same index.", "Or start a new upload."],
+        )
+
+
+def staged_key(upload: Record, index: int, sha256: str) -> str:
+    """Server ids and numbers only: what the client calls the file is data, never a path."""
+    return f"{upload['storage_id']}/{index:08d}-{sha256}"
+
+
+async def state_of(transaction: Transaction, upload: Record) -> UploadState:
+    """Which chunks are there, so that a client knows what is left to send."""
+    total = upload["total_chunks"]
+    if upload["status"] in ("completed", "consumed"):
+        received = list(range(total))
+    else:
+        rows = await transaction.fetch(
+            "select chunk_index from public.upload_chunks where user_id = $1 and upload_id = $2 order by 1",
+            upload["user_id"],
+            upload["upload_id"],
+        )
+        received = [row["chunk_index"] for row in rows]
+    present = set(received)
+    done = upload["status"] in ("completed", "consumed")
+    return UploadState(
+        upload_id=upload["upload_id"],
+        file_name=upload["file_name"],
+        status="completed" if done else "chunk_received",
+        received=received,
+        missing=[index for index in range(total) if index not in present],
+        total_chunks=total,
+    )
+
+
+def _check_index(upload: Record, index: int) -> None:
+    if not 0 <= index < upload["total_chunks"]:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="There is no such chunk",
+            detail=f"Chunk index {index} is outside 0 to {upload['total_chunks'] - 1}, as this upload was announced.",
+            recovery=["Count chunks from 0.", "Start a new upload if the file has another number of chunks."],
+        )
+
+
+async def _known_chunk(transaction: Transaction, upload: Record, index: int) -> str | None:
+    sha256: str | None = await transaction.fetch_value(
+        "select sha256 from public.upload_chunks where user_id = $1 and upload_id = $2 and chunk_index = $3",
+        upload["user_id"],
+        upload["upload_id"],
+        index,
+    )
+    return sha256

@@ -1,0 +1,99 @@
+"""What the upload service takes and answers over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.web.documents import Document
+
+UploadId = r"^[A-Za-z0-9_-]{1,128}$"
+FileType = Literal["input", "output"]
+
+
+class CreateUpload(Document):
+    """Announces one file."""
+
+    file_name: str = Field(min_length=1, max_length=255)
+    size: int = Field(ge=0, description="Bytes of the whole file.")
+    total_chunks: int = Field(ge=1, le=1_000_000)
+    file_type: FileType = "input"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+
+
+class UploadCreated(Document):
+    """Send the chunks under this id."""
+
+    upload_id: str
+
+
+class UploadState(Document):
+    """What the server has of an upload. ``status`` is ``completed`` when the file is whole and was read."""
+
+    upload_id: str
+    file_name: str
+    status: Literal["chunk_received", "completed"]
+    received: list[int]
+    missing: list[int]
+    total_chunks: int
+
+
+class CreateSession(Document):
+    """Makes a session of completed uploads."""
+
+    upload_id: str | None = Field(default=None, pattern=UploadId)
+    upload_ids: list[str] = Field(default_factory=list, max_length=100)
+    files: list[dict[str, Any]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Optional: {uploadId, fileType} to set a file's role.",
+    )
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+
+
+class SessionCreatedAnswer(Document):
+    """The new session."""
+
+    session_id: str
+
+
+class SessionDocument(Document):
+    """A session, as lists and reads show it."""
+
+    session_id: str
+    name: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    last_sequence: int
+    problem: dict[str, Any] | None = None
+
+
+class RenameSession(Document):
+    """The one thing about a session that is changed by hand."""
+
+    name: str = Field(min_length=1, max_length=255)
+
+
+class FileDocument(Document):
+    """A file of a session; ``analysis`` has a call of its own."""
+
+    file_id: UUID
+    file_name: str
+    file_type: FileType
+    file_size: int
+    sha256: str
+    uploaded_at: datetime
+    rows: int
+    columns: list[str]
+    time_column: str | None
+    step_minutes: float | None
+
+
+class Deleted(Document):
+    """What is being removed; the sessions are out of sight at once and their bytes follow."""
+
+    session_ids: list[str]

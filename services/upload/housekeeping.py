@@ -1,0 +1,89 @@
+"""What the upload service cleans up: expired uploads, deleted sessions, old message records."""
+
+from __future__ import annotations
+
+from services.upload.assembly import complete_if_whole, remove_bytes
+from shared.database.pool import Database, Transaction
+from shared.problems import ProblemError
+from shared.storage.keys import TRAINING_FILES
+from shared.storage.port import ObjectStore
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
+
+_LEFT_OVER = """
+select true where exists (select from public.training_datasets where session_id = $1)
+    or exists (select from public.training_runs where session_id = $1)
+    or exists (select from public.training_results where session_id = $1)
+    or exists (select from public.training_visualizations where session_id = $1)
+"""
+
+
+async def expire_uploads(database: Database, store: ObjectStore) -> None:
+    """Remove uploads past their time that no session took, bytes first, then rows."""
+    async with database.transaction() as transaction:
+        expired = await transaction.fetch(
+            "select * from public.uploads where expires_at < now() and status <> 'consumed' limit 100"
+        )
+    for upload in expired:
+        await remove_bytes(store, upload)
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                "delete from public.uploads where user_id = $1 and upload_id = $2 and status <> 'consumed'",
+                upload["user_id"],
+                upload["upload_id"],
+            )
+        log.info("upload expired", upload_id=upload["upload_id"])
+
+
+async def resume_assemblies(database: Database, store: ObjectStore) -> None:
+    """Take up files whose assembling process was lost."""
+    async with database.transaction() as transaction:
+        lapsed = await transaction.fetch(
+            "select * from public.uploads where status = 'assembling' and assembling_until < now() limit 10"
+        )
+    for upload in lapsed:
+        try:
+            await complete_if_whole(database, store, upload)
+        except ProblemError as error:
+            # A rejection is written down with the upload; its owner reads it there.
+            log.info("resumed upload rejected", upload_id=upload["upload_id"], problem=error.problem.title)
+
+
+async def finish_deletions(database: Database, store: ObjectStore) -> None:
+    """Once the other services have removed their part of a deleted session: its files, then its row."""
+    async with database.transaction() as transaction:
+        leaving = await transaction.fetch(
+            "select session_id, user_id from public.training_sessions where status = 'deleting' limit 100"
+        )
+    for session in leaving:
+        async with database.transaction() as transaction:
+            if await transaction.fetch_value(_LEFT_OVER, session["session_id"]):
+                continue
+            folders = await transaction.fetch(
+                "select storage_path from public.training_files where session_id = $1", session["session_id"]
+            )
+        for row in folders:
+            await store.delete_prefix(TRAINING_FILES, row["storage_path"].rpartition("/")[0] + "/")
+        async with database.transaction() as transaction:
+            await _forget(transaction, session["session_id"])
+        log.info("session deleted", session_id=session["session_id"])
+
+
+async def _forget(transaction: Transaction, session_id: str) -> None:
+    await transaction.execute(
+        """delete from public.uploads u using public.training_files f
+           where f.session_id = $1 and u.user_id = f.user_id and u.raw ->> 'key' = f.storage_path""",
+        session_id,
+    )
+    await transaction.execute(
+        "delete from public.training_sessions where session_id = $1 and status = 'deleting'", session_id
+    )
+
+
+async def forget_old_messages(database: Database) -> None:
+    """Sent outbox rows are kept a day, inbox entries and idempotency keys a month."""
+    async with database.transaction() as transaction:
+        await transaction.execute("delete from public.outbox where sent_at < now() - interval '1 day'")
+        await transaction.execute("delete from public.inbox where handled_at < now() - interval '30 days'")
+        await transaction.execute("delete from public.idempotency_keys where created_at < now() - interval '30 days'")

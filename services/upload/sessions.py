@@ -1,0 +1,198 @@
+"""Sessions: made of completed uploads, read, renamed and deleted by their owner alone."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from services.upload.chunks import find_upload
+from services.upload.documents import CreateSession, FileDocument, SessionDocument
+from shared.database.pool import Record, Transaction
+from shared.delivery import outbox
+from shared.events.payloads import FileUploaded, Reference, SessionCreated, SessionDeleted
+from shared.problems import Category, ProblemError, not_found
+from shared.sessions.rows import move, own_session
+from shared.sessions.state import SessionStatus
+from shared.web.documents import Page, decode_cursor, encode_cursor
+
+
+def asked_uploads(asked: CreateSession) -> list[str]:
+    """The upload ids of a request, in order, once each. Raises a problem when there is none."""
+    listed = [entry.get("uploadId") or entry.get("upload_id") for entry in asked.files]
+    every = [
+        *([asked.upload_id] if asked.upload_id else []),
+        *asked.upload_ids,
+        *[str(e) for e in listed if e],
+    ]
+    unique = list(dict.fromkeys(every))
+    if not unique:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="A session needs at least one upload",
+            detail="Neither uploadId nor uploadIds names an upload.",
+            recovery=["Upload a CSV file first.", "Then send its uploadId."],
+        )
+    return unique
+
+
+async def create_session(transaction: Transaction, user_id: UUID, asked: CreateSession) -> str:
+    """Session, files and their events, all or nothing. Runs as the service; every query names the owner."""
+    uploads = [await _completed_upload(transaction, user_id, upload_id) for upload_id in asked_uploads(asked)]
+    roles = {str(e.get("uploadId") or e.get("upload_id")): e.get("fileType") or e.get("file_type") for e in asked.files}
+    session_id = str(uuid4())
+    name = asked.name or uploads[0]["file_name"]
+    await transaction.execute(
+        "insert into public.training_sessions (session_id, user_id, name) values ($1, $2, $3)",
+        session_id,
+        user_id,
+        name,
+    )
+    created = SessionCreated(session_id=session_id, name=name, files=len(uploads))
+    await outbox.record(transaction, created, source="upload", session_id=session_id, user_id=user_id)
+    await move(transaction, session_id, SessionStatus.UPLOADED)
+    for upload in uploads:
+        role = roles.get(upload["upload_id"])
+        event = await _add_file(transaction, session_id, upload, role or upload["file_type"])
+        await outbox.record(transaction, event, source="upload", session_id=session_id, user_id=user_id)
+    return session_id
+
+
+async def _completed_upload(transaction: Transaction, user_id: UUID, upload_id: str) -> Record:
+    row = await transaction.fetch_row(
+        "select * from public.uploads where user_id = $1 and upload_id = $2 for update", user_id, upload_id
+    )
+    if row is None:
+        raise not_found("Upload", upload_id)
+    if row["status"] == "completed":
+        return row
+    if row["status"] == "consumed":
+        raise ProblemError(
+            Category.CONFLICT,
+            title="This upload is in a session already",
+            detail=f"Upload {upload_id!r} ({row['file_name']}) belongs to a session.",
+            recovery=["Use that session.", "Or upload the file again for another one."],
+        )
+    await find_upload(transaction, user_id, upload_id)
+    missing = await transaction.fetch(
+        """select number from generate_series(0, $3::int - 1) number where not exists (
+               select from public.upload_chunks where user_id = $1 and upload_id = $2 and chunk_index = number)
+           order by number limit 20""",
+        user_id,
+        upload_id,
+        row["total_chunks"],
+    )
+    indices = [entry["number"] for entry in missing]
+    raise ProblemError(
+        Category.CONFLICT,
+        title="This upload is not complete",
+        detail=f"Upload {upload_id!r} ({row['file_name']}) is {row['status']}; missing chunks: {indices or 'none'}.",
+        recovery=["Send the missing chunks.", "Then create the session again."],
+        technical_details={"missing": indices, "status": row["status"]},
+    )
+
+
+async def _add_file(transaction: Transaction, session_id: str, upload: Record, file_type: str) -> FileUploaded:
+    analysis, raw, canonical = upload["analysis"], upload["raw"], upload["canonical"]
+    file_id: UUID = await transaction.fetch_value(
+        """insert into public.training_files
+               (session_id, user_id, file_name, file_type, file_size, storage_path, sha256, raw, canonical, analysis)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id""",
+        session_id,
+        upload["user_id"],
+        upload["file_name"],
+        file_type,
+        raw["bytes"],
+        raw["key"],
+        raw["sha256"],
+        raw,
+        canonical,
+        analysis,
+    )
+    await transaction.execute(
+        "update public.uploads set status = 'consumed' where user_id = $1 and upload_id = $2",
+        upload["user_id"],
+        upload["upload_id"],
+    )
+    return FileUploaded(
+        session_id=session_id,
+        file_id=file_id,
+        file_name=upload["file_name"],
+        file_type="output" if file_type == "output" else "input",
+        raw=Reference.model_validate(raw),
+        canonical=Reference.model_validate(canonical),
+        rows=analysis["row_count"],
+        columns=[column["name"] for column in analysis["columns"]],
+        time_column=analysis["time_column"],
+        step_minutes=analysis["step_minutes"],
+        first_time=analysis["first_time"],
+        last_time=analysis["last_time"],
+    )
+
+
+async def list_sessions(
+    transaction: Transaction, user_id: UUID, *, limit: int, cursor: str | None
+) -> Page[SessionDocument]:
+    """The caller's sessions, newest first."""
+    before = decode_cursor(cursor) if cursor else None
+    rows = await transaction.fetch(
+        """select * from public.training_sessions
+           where user_id = $1 and status <> 'deleting'
+             and ($2::timestamptz is null or (created_at, session_id) < ($2, $3))
+           order by created_at desc, session_id desc limit $4""",
+        user_id,
+        before[0] if before else None,
+        before[1] if before else "",
+        limit + 1,
+    )
+    shown = rows[:limit]
+    last = shown[-1] if len(rows) > limit else None
+    return Page[SessionDocument](
+        items=[session_document(row) for row in shown],
+        next_cursor=encode_cursor(last["created_at"], last["session_id"]) if last else None,
+    )
+
+
+def session_document(row: Record) -> SessionDocument:
+    """One session as HTTP shows it."""
+    return SessionDocument(**{name: row[name] for name in SessionDocument.model_fields})
+
+
+async def list_files(transaction: Transaction, session_id: str) -> list[FileDocument]:
+    """The files of a session that was found to be the caller's, by name."""
+    rows = await transaction.fetch(
+        "select * from public.training_files where session_id = $1 order by file_name, id", session_id
+    )
+    return [
+        FileDocument(
+            file_id=row["id"],
+            file_name=row["file_name"],
+            file_type=row["file_type"],
+            file_size=row["file_size"],
+            sha256=row["sha256"],
+            uploaded_at=row["uploaded_at"],
+            rows=row["analysis"]["row_count"],
+            columns=[column["name"] for column in row["analysis"]["columns"]],
+            time_column=row["analysis"]["time_column"],
+            step_minutes=row["analysis"]["step_minutes"],
+        )
+        for row in rows
+    ]
+
+
+async def begin_deletion(transaction: Transaction, user_id: UUID, session_id: str) -> None:
+    """Hide the session, fence its jobs, and tell every service to remove what it holds. Runs as the service."""
+    await own_session(transaction, user_id, session_id)
+    if not await move(transaction, session_id, SessionStatus.DELETING):
+        return
+    for table in ("training_jobs", "training_datasets"):
+        await transaction.execute(
+            f"""update public.{table} set status = 'cancelled', ended_at = now()
+                where session_id = $1 and status in ('queued', 'running')""",
+            session_id,
+        )
+    await outbox.record(
+        transaction,
+        SessionDeleted(session_id=session_id),
+        source="upload",
+        session_id=session_id,
+        user_id=user_id,
+    )

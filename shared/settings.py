@@ -1,0 +1,72 @@
+"""What can be configured, read from the environment (prefix ``FORETIDE_``); ``.env.example`` explains each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings shared by every process. Nothing reads the environment at import time: entry points call this."""
+
+    model_config = SettingsConfigDict(env_prefix="FORETIDE_", extra="ignore")
+
+    bus_url: str
+    """AMQP URL of RabbitMQ (3.10 or newer)."""
+    database_url: str
+    """PostgreSQL URL of the services' login role (``authenticator``; on Supabase the direct connection)."""
+    store_url: str
+    """``file:///folder`` or ``s3://key:secret@host:port?region=us-east-1&tls=false``."""
+    public_url: str = "http://127.0.0.1:8080"
+    """Where people reach the gateway; signed URLs of the folder store start with it."""
+    signing_secret: SecretStr = SecretStr("")
+    """Signs download URLs of the folder store. Needed with a ``file://`` store only."""
+
+    jwt_secret: SecretStr | None = None
+    jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str = "authenticated"
+
+    log_level: str = "INFO"
+    log_format: str = "json"
+    cors_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
+
+    database_pool_size: int = Field(default=8, ge=2, le=100)
+    lease_seconds: float = Field(default=30.0, ge=1.0, le=3600.0)
+    """How long a running job stays its worker's without a heartbeat (one is sent every third of it)."""
+    job_attempts: int = Field(default=5, ge=1, le=100)
+    """How often a job is taken up again after its worker was lost, before it fails for good."""
+    worker_slots: int = Field(default=1, ge=1, le=64)
+    """Jobs that one worker process runs at a time."""
+    threads_per_job: int = Field(default=0, ge=0, le=256)
+    """Threads a training child may use; 0 means all cores divided by the worker's slots."""
+    retry_delays_seconds: Annotated[list[int], NoDecode] = Field(default_factory=lambda: [1, 10, 60])
+    """Waiting times between attempts at a message; after the last one it is a dead letter."""
+    sweep_seconds: float = Field(default=10.0, ge=0.2, le=3600.0)
+    """How often lost leases, expired uploads and old message records are looked for."""
+
+    max_file_bytes: int = Field(default=500 * 1024 * 1024, ge=1024)
+    max_chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
+    upload_expiry_hours: float = Field(default=24.0, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("cors_origins", "retry_delays_seconds"):
+            value = values.get(name)
+            if isinstance(value, str):
+                values[name] = [part.strip() for part in value.split(",") if part.strip()]
+        return values
+
+    @model_validator(mode="after")
+    def _identity_is_configured(self) -> Self:
+        if not self.jwt_secret and not self.jwks_url:
+            raise ValueError(
+                "set FORETIDE_JWT_SECRET (a shared secret) or FORETIDE_JWKS_URL (public keys): "
+                "without one of them no caller can be told from another"
+            )
+        if self.store_url.startswith("file:") and not self.signing_secret.get_secret_value():
+            raise ValueError("set FORETIDE_SIGNING_SECRET: a folder store cannot sign download URLs without it")
+        return self

@@ -1,0 +1,89 @@
+"""Renders every error of an HTTP request as one problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from shared.problems import PROBLEM_CONTENT_TYPE, Category, Problem, ProblemError, internal_problem
+from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
+
+log = logger(__name__)
+
+_BY_STATUS = {
+    401: Category.UNAUTHORIZED,
+    403: Category.UNAUTHORIZED,
+    404: Category.NOT_FOUND,
+    405: Category.DATA_VALIDATION,
+    409: Category.CONFLICT,
+    413: Category.DATA_VALIDATION,
+    429: Category.RATE_LIMITED,
+}
+
+
+def problem_response(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as ``application/problem+json``, with its path and trace id."""
+    shown = problem.model_copy(update={"instance": request.url.path, "trace_id": current_trace_id()})
+    return Response(
+        shown.model_dump_json(exclude_none=True),
+        status_code=problem.status,
+        media_type=PROBLEM_CONTENT_TYPE,
+        headers=dict(headers or {}),
+    )
+
+
+def add_problem_handlers(application: FastAPI) -> None:
+    """Nothing that goes wrong leaves the application in another shape, and never with a traceback."""
+    application.add_exception_handler(ProblemError, _on_problem)
+    application.add_exception_handler(RequestValidationError, _on_invalid_request)
+    application.add_exception_handler(HTTPException, _on_http_exception)
+    application.add_exception_handler(Exception, _on_unexpected)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return problem_response(error.problem, request, error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {
+            "field": ".".join(str(part) for part in fault["loc"]),
+            "message": fault["msg"],
+            "value": repr(fault.get("input"))[:200],
+        }
+        for fault in error.errors()
+    ]
+    first = faults[0]
+    problem = ProblemError(
+        Category.DATA_VALIDATION,
+        title="The request is not as expected",
+        detail=f"{first['field']}: {first['message']} (got {first['value']})",
+        recovery=["Correct the fields named in technical_details.", "See /docs for what this call takes."],
+        technical_details={"faults": faults},
+    )
+    return problem_response(problem.problem, request)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    category = _BY_STATUS.get(error.status_code, Category.DATA_VALIDATION)
+    problem = ProblemError(
+        category,
+        title=str(error.detail),
+        detail=f"{request.method} {request.url.path}: {error.detail}",
+        status=error.status_code,
+        recovery=["See /docs for the calls that exist."],
+    )
+    return problem_response(problem.problem, request, error.headers)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    log.error("request broke", path=request.url.path, exc_info=error)
+    return problem_response(internal_problem(current_trace_id()), request)

@@ -1,0 +1,92 @@
+"""Real servers for the integration tests: private, on free ports, gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from foretide.stack.servers import LocalServers
+from shared.bus.rabbit import RabbitBus
+from shared.database.migrate import migrate
+from shared.database.pool import Database
+from shared.delivery.relay import Relay
+from tests.waiting import until
+
+
+@pytest.fixture(scope="session")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalServers]:
+    """RabbitMQ, PostgreSQL (migrated) and a folder store."""
+    async with LocalServers(tmp_path_factory.mktemp("servers")) as running:
+        await migrate(running.database_superuser_url, authenticator_password=running.authenticator_password)
+        yield running
+
+
+@pytest.fixture
+async def database(servers: LocalServers) -> AsyncIterator[Database]:
+    """A pool of the services' login role."""
+    pool = Database(servers.database_url, pool_size=8)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A session and its owner."""
+
+    session_id: str
+    user_id: UUID
+
+
+async def make_session(database: Database, *, status: str = "uploaded", user_id: UUID | None = None) -> Owned:
+    """A session row, as the upload service leaves it."""
+    owned = Owned(str(uuid4()), user_id or uuid4())
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "insert into public.training_sessions (session_id, user_id, name, status) values ($1, $2, 'test', $3)",
+            owned.session_id,
+            owned.user_id,
+            status,
+        )
+    return owned
+
+
+@pytest.fixture
+async def session(database: Database) -> Owned:
+    """A fresh session."""
+    return await make_session(database)
+
+
+@pytest.fixture
+async def bus(servers: LocalServers) -> AsyncIterator[RabbitBus]:
+    """A bus with short retries, not started: tests subscribe first."""
+    made = RabbitBus(servers.bus_url, name="test", retry_delays=[1, 2])
+    yield made
+    await made.stop(grace_seconds=1)
+
+
+@pytest.fixture
+async def relay(database: Database, bus: RabbitBus) -> AsyncIterator[Relay]:
+    """The outbox's relay over that bus, started by the test with ``start_all``."""
+    made = Relay(database, bus)
+    database.on_messages = made.wake
+    yield made
+    await made.stop()
+
+
+async def started(bus: RabbitBus, relay: Relay | None = None) -> None:
+    """Start both and wait until consumers are in place."""
+    await bus.start()
+    if relay is not None:
+        await relay.start()
+    await until(bus.ready, what="bus ready")
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The bundled data set."""
+    return Path(__file__).parents[2] / "foretide" / "demo" / "data"
