@@ -9,7 +9,9 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 
@@ -25,7 +27,7 @@ log = logger(__name__)
 
 _READY_SECONDS = 90.0
 _SERVER_CHECK_SECONDS = 1.0
-_TOKEN_DAYS = 30
+_TOKEN_LIFETIME = timedelta(days=30)
 STATE_FILE = "running.json"
 
 
@@ -85,7 +87,7 @@ async def local_stack(
 
 def local_token(servers: LocalServers) -> str:
     """A token of the one local user, valid for a month."""
-    return issue_token(servers.jwt_secret, servers.local_user_id, lifetime_seconds=_TOKEN_DAYS * 86400)
+    return issue_token(servers.jwt_secret, UUID(servers.local_user_id), lifetime=_TOKEN_LIFETIME)
 
 
 async def _migrate(servers: LocalServers) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -32,7 +33,7 @@ def token(
         user_id = str(uuid4()) if user == "new" else user or secrets.identifier("local_user_id")
         secret = os.environ.get("FORETIDE_JWT_SECRET") or secrets.token("jwt_secret")
         out.print(
-            issue_token(secret, _user_id(user_id), lifetime_seconds=days * 86400), soft_wrap=True, highlight=False
+            issue_token(secret, _user_id(user_id), lifetime=timedelta(days=days)), soft_wrap=True, highlight=False
         )
 
 
@@ -67,9 +68,9 @@ def _secrets(data: Path) -> SecretFile:
     return SecretFile(file)
 
 
-def _user_id(text: str) -> str:
+def _user_id(text: str) -> UUID:
     try:
-        return str(UUID(text))
+        return UUID(text)
     except ValueError as error:
         raise ProblemError(
             Category.DATA_VALIDATION,

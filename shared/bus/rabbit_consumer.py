@@ -156,7 +156,7 @@ class WorkConsumer:
             return
         # What only waits for something to come back (a store, say) waits as long as it takes.
         delay = self._retry_delays[min(attempt, len(self._retry_delays)) - 1]
-        headers = {ATTEMPT_HEADER: attempt + 1, QUEUE_HEADER: self._subscription.queue}
+        headers: dict[str, str | int] = {ATTEMPT_HEADER: attempt + 1, QUEUE_HEADER: self._subscription.queue}
         await self._publisher.forward(
             retry_exchange(delay).name, self._subscription.queue, message.body, _identifier(message), headers
         )
@@ -172,7 +172,7 @@ class WorkConsumer:
         self, message: aio_pika.abc.AbstractIncomingMessage, reason: str, *, acknowledge: bool = True
     ) -> None:
         log.error("dead letter", queue=self._subscription.queue, message_id=message.message_id, reason=reason)
-        headers = {
+        headers: dict[str, str | int] = {
             ATTEMPT_HEADER: _attempt(message),
             QUEUE_HEADER: self._subscription.queue,
             ERROR_HEADER: reason[:2000],

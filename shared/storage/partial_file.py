@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 from shared.storage.blocks import Tally
 
-_RENAME_ATTEMPTS = 100
+_MOVE_ATTEMPTS = 100
 
 
 class PartialFile:
@@ -54,15 +55,17 @@ class PartialFile:
 
 
 def _replace(source: Path, target: Path) -> None:
-    for _ in range(_RENAME_ATTEMPTS):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Retries, because a delete may at any moment remove the folders that it leaves empty."""
+    for attempts_left in reversed(range(_MOVE_ATTEMPTS)):
         try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             source.replace(target)
-        except FileNotFoundError:
-            continue  # a delete has just removed the folder that it left empty
+            break
+        except (FileNotFoundError, FileExistsError, IsADirectoryError):
+            if not attempts_left:
+                raise
+    with suppress(FileNotFoundError):  # deleted again, and its folder with it
         _sync(target.parent)
-        return
-    raise FileNotFoundError(f"{source} cannot be moved to {target}")
 
 
 def _sync(folder: Path) -> None:

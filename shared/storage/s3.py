@@ -130,8 +130,7 @@ class S3Store(ObjectStore):
                 return  # an empty object has not even a first byte
             raise InvalidRange(start, end) from None
         tally = Tally()
-        body = response["Body"]
-        if True:
+        async with response["Body"] as body:
             while True:
                 with s3_errors(bucket, key):
                     block = await body.read(_CHUNK)

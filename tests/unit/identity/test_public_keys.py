@@ -9,6 +9,7 @@ import json
 from base64 import urlsafe_b64encode
 
 import httpx
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -66,6 +67,15 @@ async def test_another_key_under_the_same_id_is_refused(verifier: TokenVerifier)
 
 async def test_a_key_of_another_type_under_the_same_id_is_refused(verifier: TokenVerifier) -> None:
     await assert_refused(verifier, public_key_token(RSA_KEY, "1"))
+
+
+@pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
+async def test_a_key_is_used_with_its_one_algorithm(
+    verifier: TokenVerifier, provider: Provider, algorithm: str
+) -> None:
+    provider.keys = [public_jwk(RSA_KEY, "1")]
+
+    await assert_refused(verifier, jwt.encode(claims(), RSA_KEY, algorithm=algorithm, headers={"kid": "1"}))
 
 
 async def test_a_token_without_a_key_id_is_refused(verifier: TokenVerifier, provider: Provider) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from datetime import timedelta
@@ -90,6 +91,15 @@ async def test_overwriting_and_deleting_leave_no_files_and_no_folders(store: Loc
     assert files(root) == []
     assert sorted(path.name for path in root.iterdir()) == [".meta", ".partial"]
     assert list((root / ".meta").iterdir()) == []
+
+
+async def test_writing_where_others_delete_does_not_fail(store: LocalStore) -> None:
+    async def write_and_delete(name: str) -> None:
+        for _ in range(100):
+            await store.put(UPLOAD_STAGING, f"a/b/{name}", b".")
+            await store.delete_many(UPLOAD_STAGING, [f"a/b/{name}"])
+
+    await asyncio.gather(*(write_and_delete(name) for name in "cdef"))
 
 
 async def test_the_description_of_an_object_that_is_gone_is_swept(store: LocalStore, root: Path) -> None:

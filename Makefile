@@ -1,0 +1,39 @@
+# Everything is run from here; `make help` lists it.
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast lint bench lock
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## Install what is missing: RabbitMQ, the virtual environment, locked dependencies
+	@sh deploy/machine/setup.sh
+
+demo: setup ## Train two models on real data, from nothing to a table of metrics
+	@$(PYTHON) -m foretide demo
+
+up: setup ## Start everything on http://127.0.0.1:8080; Ctrl-C stops it
+	@$(PYTHON) -m foretide up
+
+test: setup-test lint ## All checks and tests, with real servers that the tests start themselves
+	$(PYTHON) -m pytest -q
+
+test-fast: setup-test ## Unit tests only: no servers
+	$(PYTHON) -m pytest -q -m "not integration"
+
+lint: setup-test ## ruff, mypy, import-linter and the deployment files
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m deploy.validate
+
+bench: setup-test ## Every benchmark; each prints one JSON object as its last line
+	$(PYTHON) -m benchmarks.bus
+
+.PHONY: setup-test
+setup-test:
+	@sh deploy/machine/setup.sh test
+
+lock: ## Renew the locked dependencies from pyproject.toml
+	@sh deploy/machine/lock.sh

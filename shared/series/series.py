@@ -1,0 +1,53 @@
+"""One series: values over UTC timestamps, sorted and unique."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+NANOSECONDS_PER_MINUTE = 60_000_000_000
+NANOSECONDS_PER_HOUR = 60 * NANOSECONDS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """``times`` (n,) in ns since the epoch, UTC; ``values`` (n,) with NaN where a cell is no number.
+
+    ``issues`` (n,) in ns, for forecasts: when each row was known; then ``times`` are unique within an issue only.
+    """
+
+    name: str
+    times: Times
+    values: Values
+    issues: Times | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for lengths that differ, no rows, or times out of order."""
+        if len(self.times) != len(self.values) or len(self.times) == 0:
+            raise ValueError(f"series {self.name!r} needs as many values as times, and at least one")
+        if self.issues is None and np.any(np.diff(self.times) <= 0):
+            raise ValueError(f"the times of series {self.name!r} must rise")
+
+    def describe(self) -> dict[str, Any]:
+        """Step width in minutes, n, numeric share in percent (2 digits), min, max (algorithms section 1)."""
+        numeric = self.values[np.isfinite(self.values)]
+        step = (self.times[-1] - self.times[0]) / (len(self.times) - 1) / NANOSECONDS_PER_MINUTE if len(self) > 1 else None
+        return {
+            "name": self.name,
+            "points": len(self),
+            "numeric_points": len(numeric),
+            "numeric_share": round(100 * len(numeric) / len(self), 2),
+            "step_minutes": None if step is None else float(step),
+            "min": float(numeric.min()) if len(numeric) else None,
+            "max": float(numeric.max()) if len(numeric) else None,
+        }
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.times)
