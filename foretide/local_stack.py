@@ -124,9 +124,7 @@ def _part_ports(servers: LocalServers, *, port: int, workers: int) -> dict[str, 
 
 
 def _parts(environment: Mapping[str, str], ports: Mapping[str, tuple[str, int]]) -> list[Part]:
-    upstreams = {
-        service: [f"http://127.0.0.1:{ports[target][1]}"] for service, target in API_OF_SERVICE.items()
-    }
+    upstreams = {service: [f"http://127.0.0.1:{ports[target][1]}"] for service, target in API_OF_SERVICE.items()}
     gateway = {"FORETIDE_GATEWAY_UPSTREAMS": json.dumps(upstreams)}
     return [
         Part(

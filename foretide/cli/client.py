@@ -23,7 +23,9 @@ Session = Annotated[str | None, typer.Argument(help="The session's id; without i
 
 def train(
     files: Annotated[list[Path], typer.Argument(help="CSV files.", show_default=False)],
-    config: Annotated[Path, typer.Option("--config", help="Configuration document (JSON): what from what, which models.")],
+    config: Annotated[
+        Path, typer.Option("--config", help="Configuration document (JSON): what from what, which models.")
+    ],
     name: Annotated[str | None, typer.Option(help="Name of the session.")] = None,
     data: DataDirectory = DEFAULT_DATA,
 ) -> None:
@@ -56,12 +58,16 @@ def status(session: Session = None, data: DataDirectory = DEFAULT_DATA) -> None:
         async def run() -> None:
             async with Client(target.url, target.token) as client:
                 found = await client.status(session or await _newest(client))
-            out.print(f"session {found['sessionId']}: [bold]{found['phase']}[/] {found['progress']:.0f} %", highlight=False)
+            out.print(
+                f"session {found['sessionId']}: [bold]{found['phase']}[/] {found['progress']:.0f} %", highlight=False
+            )
             if found["problem"]:
                 out.print(f"{found['problem']['title']}: {found['problem']['detail']}", highlight=False, markup=False)
             table = Table("model", "target", "status", "progress", "attempt")
             for job in found["jobs"]:
-                table.add_row(job["model"], job["target"], job["status"], f"{job['progress']:.0f} %", str(job["attempt"]))
+                table.add_row(
+                    job["model"], job["target"], job["status"], f"{job['progress']:.0f} %", str(job["attempt"])
+                )
             if found["jobs"]:
                 out.print(table)
 

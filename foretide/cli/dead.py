@@ -101,9 +101,7 @@ def data_url(data: Path) -> str:
     return os.environ.get("FORETIDE_BUS_URL") or running(data).bus_url
 
 
-async def _with_letters(
-    url: str, work: Callable[[DeadLetters], Awaitable[list[DeadLetter]]]
-) -> list[DeadLetter]:
+async def _with_letters(url: str, work: Callable[[DeadLetters], Awaitable[list[DeadLetter]]]) -> list[DeadLetter]:
     async with dead_letters(url) as dead:
         return await work(dead)
 

@@ -74,7 +74,9 @@ async def _run(stack: RunningStack, folder: Path) -> None:
         out.print(f"\nPlots, models and results are in [bold]{folder}[/]:", soft_wrap=True)
         for path in sorted(saved):
             out.print(f"  {path.name}", highlight=False)
-        out.print("\nThe data set: see SOURCE.md in foretide/demo/data. Try your own next: foretide up, then foretide train.")
+        out.print(
+            "\nThe data set: see SOURCE.md in foretide/demo/data. Try your own next: foretide up, then foretide train."
+        )
 
 
 def _free_port() -> int:

@@ -31,9 +31,7 @@ class LiveDisplay:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
         """Leave the bars as they are."""
         self._progress.stop()
 

@@ -69,7 +69,9 @@ async def _examine(data: Path) -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "Use 3.11 or newer.")
+    return Finding(
+        "Python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "Use 3.11 or newer."
+    )
 
 
 def _program(name: str, find: Callable[[], Path]) -> Finding:
@@ -81,7 +83,9 @@ def _program(name: str, find: Callable[[], Path]) -> Finding:
 
 def _package(name: str, extra: str) -> Finding:
     there = find_spec(name) is not None
-    return Finding(name, there, "installed" if there else "missing", "" if there else f"pip install 'foretide[{extra}]'")
+    return Finding(
+        name, there, "installed" if there else "missing", "" if there else f"pip install 'foretide[{extra}]'"
+    )
 
 
 def _disk(data: Path) -> Finding:
@@ -97,7 +101,9 @@ async def _server(variable: str, url: str, check: Callable[[str], Awaitable[None
     try:
         await asyncio.wait_for(check(url), 15)
     except (ProblemError, ValueError, TimeoutError) as error:
-        return Finding(variable, False, str(error) or "no answer within 15 s", "Check the address, the login and the firewall.")
+        return Finding(
+            variable, False, str(error) or "no answer within 15 s", "Check the address, the login and the firewall."
+        )
     return Finding(variable, True, "answers")
 
 
@@ -130,5 +136,7 @@ async def _stack(data: Path) -> Finding:
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(f"{target.url}/readyz")
     except httpx.HTTPError as error:
-        return Finding("running stack", False, f"{target.url}: {type(error).__name__}", "Start it again with `foretide up`.")
+        return Finding(
+            "running stack", False, f"{target.url}: {type(error).__name__}", "Start it again with `foretide up`."
+        )
     return Finding("running stack", answer.is_success, f"{target.url}: {answer.text[:200]}")

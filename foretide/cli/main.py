@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from foretide.cli import dead, demo, doctor, operations, serve, up
 from foretide.cli import client as client_commands
+from foretide.cli import dead, demo, doctor, operations, serve, up
 
 app = typer.Typer(
     help="Time-series CSV files in, trained and compared forecasting models out.",

@@ -21,7 +21,9 @@ from shared.problems import Category, ProblemError
 
 def token(
     data: DataDirectory = DEFAULT_DATA,
-    user: Annotated[str | None, typer.Option(help="User id (UUID), 'new' for a fresh one; else the local user.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="User id (UUID), 'new' for a fresh one; else the local user.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long the token is valid.")] = 30,
 ) -> None:
     """Print a token for the API of `foretide up`, to be sent as 'Authorization: Bearer …'.
@@ -49,7 +51,10 @@ def migrate() -> None:
                 Category.DATA_VALIDATION,
                 title="Which database?",
                 detail="FORETIDE_MIGRATION_DATABASE_URL is not set.",
-                recovery=["Set it to the URL of the database's owner.", "`foretide up` migrates its own database itself."],
+                recovery=[
+                    "Set it to the URL of the database's owner.",
+                    "`foretide up` migrates its own database itself.",
+                ],
             )
         password = os.environ.get("FORETIDE_AUTHENTICATOR_PASSWORD")
         done = asyncio.run(apply_migrations(url, authenticator_password=password))

@@ -36,7 +36,9 @@ def serve(
     with problems_end_the_command():
         hold_lifeline()
         configure_logging(
-            service, level=os.environ.get("FORETIDE_LOG_LEVEL", "INFO"), log_format=os.environ.get("FORETIDE_LOG_FORMAT", "json")
+            service,
+            level=os.environ.get("FORETIDE_LOG_LEVEL", "INFO"),
+            log_format=os.environ.get("FORETIDE_LOG_FORMAT", "json"),
         )
         application = _gateway() if service == GATEWAY else application_factory(service)(Settings())
         server = uvicorn.Server(

@@ -23,7 +23,9 @@ DEFAULT_DATA = Path(".foretide")
 def up(
     data: DataDirectory = DEFAULT_DATA,
     port: Annotated[int, typer.Option(help="The one port of the gateway, on 127.0.0.1.")] = 8080,
-    store: Annotated[Literal["folder", "s3"], typer.Option(help="Object store: a folder, or SeaweedFS over S3.")] = "folder",
+    store: Annotated[
+        Literal["folder", "s3"], typer.Option(help="Object store: a folder, or SeaweedFS over S3.")
+    ] = "folder",
     workers: Annotated[int, typer.Option(min=1, max=32, help="Trainer worker processes.")] = 1,
 ) -> None:
     """Start RabbitMQ, PostgreSQL, an object store and all services; stop them with Ctrl-C.

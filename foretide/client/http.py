@@ -104,9 +104,7 @@ class Client:
 
     async def configure(self, session_id: str, configuration: dict[str, Any]) -> dict[str, Any]:
         """Store the configuration; it comes back as the server understood it."""
-        return await self.call(
-            "PUT", f"/api/training/sessions/{session_id}/configuration", json=configuration
-        )
+        return await self.call("PUT", f"/api/training/sessions/{session_id}/configuration", json=configuration)
 
     async def generate_and_train(self, session_id: str) -> None:
         """Make datasets from the stored configuration, then train its models."""

@@ -51,9 +51,7 @@ async def run_session(
     return session_id
 
 
-async def _until_end(
-    client: Client, session_id: str, messages: asyncio.Queue[Message], display: Display
-) -> None:
+async def _until_end(client: Client, session_id: str, messages: asyncio.Queue[Message], display: Display) -> None:
     while True:
         try:
             message = await asyncio.wait_for(messages.get(), _SILENCE_SECONDS)

@@ -37,7 +37,9 @@ class Series:
     def describe(self) -> dict[str, Any]:
         """Step width in minutes, n, numeric share in percent (2 digits), min, max (algorithms section 1)."""
         numeric = self.values[np.isfinite(self.values)]
-        step = (self.times[-1] - self.times[0]) / (len(self.times) - 1) / NANOSECONDS_PER_MINUTE if len(self) > 1 else None
+        step = (
+            (self.times[-1] - self.times[0]) / (len(self.times) - 1) / NANOSECONDS_PER_MINUTE if len(self) > 1 else None
+        )
         return {
             "name": self.name,
             "points": len(self),

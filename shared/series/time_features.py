@@ -113,7 +113,10 @@ def _bad_holidays(detail: str) -> ProblemError:
         Category.DATA_VALIDATION,
         title="The holidays are not known",
         detail=detail,
-        recovery=["Give an ISO 3166 country code such as AT, and its subdivision if any.", "Or give dates as YYYY-MM-DD."],
+        recovery=[
+            "Give an ISO 3166 country code such as AT, and its subdivision if any.",
+            "Or give dates as YYYY-MM-DD.",
+        ],
     )
 
 

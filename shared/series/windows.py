@@ -5,7 +5,6 @@ All windows of a series at once; a window that cannot be filled honestly is drop
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -186,5 +185,3 @@ def _first_causes(found: list[tuple[Drop, NDArray[np.bool_]]]) -> Causes:
     for cause, applies in found:
         causes = np.minimum(causes, np.where(applies.any(axis=1), np.int8(cause), _NO_CAUSE))
     return np.where(causes == _NO_CAUSE, np.int8(_NONE), causes)
-
-

@@ -108,9 +108,7 @@ async def test_a_second_relay_takes_over_and_nothing_is_sent_twice_while_one_lea
     assert heard == before + after
 
 
-async def test_a_redelivered_message_has_its_effect_once(
-    database: Database, bus: RabbitBus, session: Owned
-) -> None:
+async def test_a_redelivered_message_has_its_effect_once(database: Database, bus: RabbitBus, session: Owned) -> None:
     effects: list[UUID] = []
 
     async def effect(transaction: Transaction, envelope: Envelope, data: DatasetGenerate) -> None:
@@ -261,8 +259,7 @@ async def test_the_event_log_replays_the_past_to_an_outsider(
     await started(bus, relay)
     owned = await make_session(database)
     ids = [
-        await record(database, owned, SessionCreated(session_id=owned.session_id, name="x", files=0))
-        for _ in range(3)
+        await record(database, owned, SessionCreated(session_id=owned.session_id, name="x", files=0)) for _ in range(3)
     ]
     connection = await aio_pika.connect(servers.bus_url)
     async with connection:

@@ -1,0 +1,152 @@
+"""A dataset at rest: one ``.npz`` of plain arrays and a JSON manifest that says what they are.
+
+The same dataset gives the same bytes: arrays are stored uncompressed, in a fixed order, with fixed dates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from shared.series.configuration import Configuration
+from shared.series.dataset import Dataset, target_step_minutes
+from shared.series.scalers import Scaler
+
+FORMAT_VERSION = 1
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHistory:
+    """A target's own past: rows ``times`` (ns) and ``values``; what baselines forecast from."""
+
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    season_steps: int
+    step_minutes: float
+    naive_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDataset:
+    """What a trainer reads: scaled float32 windows, truths in original units, the parts, the targets' past."""
+
+    inputs_scaled: NDArray[np.float32]
+    targets_scaled: NDArray[np.float32]
+    targets: NDArray[np.float64]
+    reference_times: NDArray[np.int64]
+    parts: dict[str, NDArray[np.int64]]
+    histories: list[TargetHistory]
+    manifest: dict[str, Any]
+
+    @property
+    def target_scalers(self) -> list[Scaler]:
+        """One for each target, in order."""
+        return [Scaler.from_json(entry) for entry in self.manifest["scalers"]["targets"]]
+
+
+def fingerprint(configuration: Configuration, file_hashes: Mapping[str, str]) -> str:
+    """SHA-256 over everything that the dataset depends on: the configuration without its models, and the files."""
+    document = configuration.model_dump(mode="json", exclude={"models"})
+    used = {entry.file: file_hashes[entry.file] for entry in configuration.series}
+    text = orjson.dumps(
+        {"version": FORMAT_VERSION, "configuration": document, "files": used}, option=orjson.OPT_SORT_KEYS
+    )
+    return hashlib.sha256(text).hexdigest()
+
+
+def make_manifest(
+    configuration: Configuration, dataset: Dataset, file_hashes: Mapping[str, str], naive_errors: list[float | None]
+) -> dict[str, Any]:
+    """What the arrays are, JSON-able."""
+    steps = target_step_minutes(configuration)
+    return {
+        "version": FORMAT_VERSION,
+        "fingerprint": fingerprint(configuration, file_hashes),
+        "configuration": configuration.model_dump(mode="json"),
+        "input_features": dataset.input_features,
+        "target_features": dataset.target_features,
+        "units": {
+            label: entry.unit for label, entry in zip(dataset.target_features, configuration.outputs, strict=True)
+        },
+        "shapes": {"inputs": list(dataset.inputs.shape), "targets": list(dataset.targets.shape)},
+        "windows": len(dataset.reference_times),
+        "split": {name: len(getattr(dataset.parts, name)) for name in ("train", "validation", "test")},
+        "embargoed": dataset.parts.embargoed,
+        "dropped": dataset.dropped,
+        "first_reference_time": _text(dataset.reference_times[0]),
+        "last_reference_time": _text(dataset.reference_times[-1]),
+        "scalers": {
+            "inputs": [scaler.to_json() for scaler in dataset.input_scalers],
+            "targets": [scaler.to_json() for scaler in dataset.target_scalers],
+        },
+        "targets": [
+            {"name": name, "season_steps": season, "step_minutes": step, "naive_error": naive}
+            for name, season, step, naive in zip(
+                dataset.target_features, dataset.season_steps, steps, naive_errors, strict=True
+            )
+        ],
+        "software": {"numpy": np.__version__, "polars": pl.__version__},
+    }
+
+
+def write_dataset(path: Path, dataset: Dataset) -> None:
+    """Write the arrays; the same arrays give the same file."""
+    arrays: dict[str, NDArray[Any]] = {
+        "inputs_scaled": dataset.inputs_scaled.astype(np.float32),
+        "targets_scaled": dataset.targets_scaled.astype(np.float32),
+        "targets": dataset.targets,
+        "reference_times": dataset.reference_times,
+        "train": dataset.parts.train,
+        "validation": dataset.parts.validation,
+        "test": dataset.parts.test,
+    }
+    for place, series in enumerate(dataset.target_series):
+        arrays[f"past_times_{place}"] = series.times
+        arrays[f"past_values_{place}"] = series.values
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as member:
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+                member.write(buffer.getbuffer())
+
+
+def read_dataset(path: Path, manifest: dict[str, Any]) -> StoredDataset:
+    """Read what :func:`write_dataset` wrote; nothing is ever unpickled. Raises ValueError for another version."""
+    if manifest.get("version") != FORMAT_VERSION:
+        raise ValueError(f"a dataset of format {manifest.get('version')!r} cannot be read here")
+    with np.load(path, allow_pickle=False) as arrays:
+        histories = [
+            TargetHistory(
+                arrays[f"past_times_{place}"],
+                arrays[f"past_values_{place}"],
+                target["season_steps"],
+                target["step_minutes"],
+                target["naive_error"],
+            )
+            for place, target in enumerate(manifest["targets"])
+        ]
+        return StoredDataset(
+            inputs_scaled=arrays["inputs_scaled"],
+            targets_scaled=arrays["targets_scaled"],
+            targets=arrays["targets"],
+            reference_times=arrays["reference_times"],
+            parts={name: arrays[name] for name in ("train", "validation", "test")},
+            histories=histories,
+            manifest=manifest,
+        )
+
+
+def _text(nanoseconds: np.int64) -> str:
+    return str(np.datetime64(int(nanoseconds), "ns").astype("datetime64[s]")) + "Z"

@@ -1,0 +1,74 @@
+"""Scalers: fitted on some windows, applied to all, inverted on forecasts (algorithms section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.series.configuration import Scale
+
+Array = NDArray[np.float64]
+
+
+Kind = Literal["minmax", "standard", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaler:
+    """One column's map ``(x - centre) / width * (high - low) + low``; a constant column maps to ``low``.
+
+    minmax: centre and width are the data's minimum and range; standard: its mean and standard deviation, with
+    low 0 and high 1; none: the identity.
+    """
+
+    kind: Kind
+    centre: float
+    width: float
+    low: float
+    high: float
+
+    def apply(self, values: Array) -> Array:
+        """Original units to scaled, any shape."""
+        if self.kind == "none":
+            return values
+        if self.width == 0:
+            return np.full_like(values, self.low)
+        return (values - self.centre) / self.width * (self.high - self.low) + self.low
+
+    def inverse(self, values: Array) -> Array:
+        """Scaled to original units, any shape; a constant column comes back as its constant."""
+        if self.kind == "none":
+            return values
+        return (values - self.low) / (self.high - self.low) * self.width + self.centre
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers; :meth:`from_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Scaler:
+        """Raises TypeError for other fields than :meth:`to_json` writes."""
+        return cls(**document)
+
+
+def fit_scaler(values: Array, scale: Scale | None, kind: Kind) -> Scaler:
+    """Learn one column's scaler from all its samples in the windows fitted on."""
+    if scale is None or kind == "none" or values.size == 0:
+        return Scaler("none", 0.0, 1.0, 0.0, 1.0)
+    if kind == "standard":
+        return Scaler("standard", float(values.mean()), float(values.std()), 0.0, 1.0)
+    return Scaler("minmax", float(values.min()), float(values.max() - values.min()), scale.min, scale.max)
+
+
+def apply_all(scalers: Sequence[Scaler], values: Array) -> Array:
+    """Scale (n, N, F), one scaler for each of the F columns."""
+    return np.stack([scaler.apply(values[..., index]) for index, scaler in enumerate(scalers)], axis=-1)
+
+
+def inverse_all(scalers: Sequence[Scaler], values: Array) -> Array:
+    """Back to original units, (n, N, F)."""
+    return np.stack([scaler.inverse(values[..., index]) for index, scaler in enumerate(scalers)], axis=-1)
