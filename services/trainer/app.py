@@ -71,7 +71,7 @@ def create_worker(settings: Settings) -> FastAPI:
         lease_seconds=settings.lease_seconds,
     )
     service.stop_first(worker)
-    service.stop_first(runner)
+    service.start_last(runner)
     application = service.application("trainer worker")
     application.state.worker = worker
     return application

@@ -15,6 +15,22 @@ async def declare(channel: aio_pika.abc.AbstractChannel, retry_delays: Sequence[
     for exchange in (*topology.EXCHANGES, *retry_exchanges):
         await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
     for queue in topology.all_queues(list(retry_delays)):
-        declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-        for exchange_name, routing_key in queue.bindings:
-            await declared.bind(exchange_name, routing_key)
+        await _declare_queue(channel, queue)
+
+
+async def declare_log(connection: aio_pika.abc.AbstractConnection) -> bool:
+    """Declare the event log; False while its node has not got it back (a stream returns seconds after the node)."""
+    channel = await connection.channel()
+    try:
+        await _declare_queue(channel, topology.log_queue())
+    except aio_pika.exceptions.ChannelNotFoundEntity:
+        return False
+    else:
+        await channel.close()
+        return True
+
+
+async def _declare_queue(channel: aio_pika.abc.AbstractChannel, queue: topology.Queue) -> None:
+    declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+    for exchange_name, routing_key in queue.bindings:
+        await declared.bind(exchange_name, routing_key)

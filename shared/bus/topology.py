@@ -121,6 +121,6 @@ def log_queue() -> Queue:
 
 
 def all_queues(retry_delays: list[int]) -> list[Queue]:
-    """Everything durable that must exist before the first message."""
+    """Everything that must exist before the first message; the log, which a node may get back late, is apart."""
     waiting = [waiting_queue(delay) for delay in sorted(set(retry_delays))]
-    return [dead_letter_queue(), log_queue(), *waiting, *(work_queue(entry) for entry in SUBSCRIPTIONS)]
+    return [dead_letter_queue(), *waiting, *(work_queue(entry) for entry in SUBSCRIPTIONS)]

@@ -1,0 +1,1 @@
+"""Offline validation of the deployment files: do they say what the code does?"""

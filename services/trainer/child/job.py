@@ -1,0 +1,128 @@
+"""One job, from the dataset's files to a folder of artifacts; runs in a child process of the worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from services.trainer.evaluation import Evaluation, evaluate
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.registry import model_class
+from shared.problems import Category, ProblemError
+from shared.series.artifact import StoredDataset, read_dataset
+from shared.series.configuration import Configuration, parse_configuration
+from shared.series.model_parameters import MAX_WEIGHTS, ModelParameters, parse_model
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
+    """Train, forecast, evaluate, save; the final message. Raises :class:`ProblemError`."""
+    began = time.monotonic()
+    manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
+    dataset = read_dataset(Path(specification["dataset_path"]), manifest)
+    configuration = parse_configuration(manifest["configuration"])
+    target = manifest["target_features"].index(specification["targets"][0])
+    parameters = parse_model(specification["model"])
+    data = training_data(dataset, target)
+    check_size(parameters, data)
+    model = model_class(parameters.kind)(parameters)
+    history = model.fit(data, lambda epoch: send(_progress(epoch)))
+    send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
+    forecast = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
+    evaluation = evaluate(dataset, configuration, target, forecast)
+    send({"type": "progress", "phase": "saving", "fraction": 0.0})
+    seconds = time.monotonic() - began
+    summary = {
+        "duration_seconds": round(seconds, 3),
+        "epochs_requested": history.epochs_requested,
+        "epochs_completed": len(history.epochs) if history.epochs_requested else None,
+    }
+    _save(Path(specification["output_directory"]), model, configuration, dataset, target, history, evaluation, summary)
+    return {"type": "trained", "metrics": evaluation.headline, "summary": summary}
+
+
+def training_data(dataset: StoredDataset, target: int) -> TrainingData:
+    """The windows of the training and the validation part, for one target."""
+    train, validation = dataset.parts["train"], dataset.parts["validation"]
+    targets = dataset.targets_scaled[..., target : target + 1]
+    return TrainingData(
+        dataset.inputs_scaled[train], targets[train], dataset.inputs_scaled[validation], targets[validation]
+    )
+
+
+def check_size(parameters: ModelParameters, data: TrainingData) -> None:
+    """Raises RESOURCE_EXHAUSTION before any work for a model that no machine here can hold."""
+    weights = parameters.weights(int(np.prod(data.inputs.shape[1:])), int(np.prod(data.targets.shape[1:])))
+    if weights > MAX_WEIGHTS:
+        raise ProblemError(
+            Category.RESOURCE_EXHAUSTION,
+            title="The model would be too large",
+            detail=f"{parameters.kind} would have about {weights} weights; at most {MAX_WEIGHTS} are taken.",
+            recovery=["Use fewer layers or units.", "Use fewer time steps or features."],
+            status=422,
+        )
+
+
+def _progress(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "type": "progress",
+        "phase": "training",
+        "fraction": epoch.epoch / epoch.epochs,
+        "epoch": epoch.epoch,
+        "epochs": epoch.epochs,
+        "loss": epoch.loss,
+        "val_loss": epoch.val_loss,
+        "eta_seconds": epoch.eta_seconds,
+    }
+
+
+def _save(
+    folder: Path,
+    model: Forecaster,
+    configuration: Configuration,
+    dataset: StoredDataset,
+    target: int,
+    history: History,
+    evaluation: Evaluation,
+    summary: dict[str, Any],
+) -> None:
+    """Every artifact of the manifest in architecture section 5; nothing is pickled."""
+    model.save(folder)
+    manifest = dataset.manifest
+    scalers = {
+        "inputs": dict(zip(manifest["input_features"], manifest["scalers"]["inputs"], strict=True)),
+        "targets": {manifest["target_features"][target]: manifest["scalers"]["targets"][target]},
+    }
+    card = {
+        **summary,
+        "kind": model.parameters.kind,
+        "parameters": model.parameters.model_dump(mode="json"),
+        "weights": model.weight_count,
+        "input_features": manifest["input_features"],
+        "target": manifest["target_features"][target],
+        "input_shape": manifest["shapes"]["inputs"][1:],
+        "output_shape": [manifest["shapes"]["targets"][1], 1],
+        "dataset_fingerprint": manifest["fingerprint"],
+        "software": _software(model),
+    }
+    losses = [{"epoch": e.epoch, "loss": e.loss, "val_loss": e.val_loss} for e in history.epochs]
+    for name, document in (
+        ("scalers", scalers),
+        ("evaluation", evaluation.document),
+        ("history", losses),
+        ("model_card", card),
+    ):
+        (folder / f"{name}.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    np.savez(folder / "forecasts.npz", allow_pickle=False, **evaluation.arrays)
+
+
+def _software(model: Forecaster) -> dict[str, str]:
+    packages = ("numpy", "scikit-learn", "skops") if model.file_name.endswith("skops") else ("numpy", "keras")
+    return {package: version(package) for package in packages}

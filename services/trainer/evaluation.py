@@ -1,0 +1,95 @@
+"""Forecasts of the test part in original units, and how good they are beside the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.models.baselines import last_value, seasonal_naive, training_mean
+from shared.series import metrics
+from shared.series.artifact import StoredDataset
+from shared.series.configuration import Configuration
+from shared.series.windows import sample_offsets
+
+Values = NDArray[np.float64]
+BASELINES = ("seasonal_naive", "last_value", "training_mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """``headline`` is what lists show; ``document`` has every level and step; ``arrays`` the test part's values."""
+
+    headline: dict[str, Any]
+    document: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, forecast_scaled: Values) -> Evaluation:
+    """One target's forecasts (n_test, O), scaled, against its truths."""
+    test = dataset.parts["test"]
+    forecast = dataset.target_scalers[target].inverse(forecast_scaled)
+    truth = dataset.targets[test, :, target]
+    history = dataset.histories[target]
+    outputs = configuration.outputs[target]
+    levels = 1 if outputs.average else metrics.LEVELS
+    baselines = baseline_forecasts(dataset, configuration, target)
+
+    def measured(values: Values) -> dict[str, Any]:
+        return metrics.evaluate(
+            truth, values, step_minutes=history.step_minutes, naive=history.naive_error, levels=levels
+        )
+
+    found = measured(forecast)
+    compared = {name: metrics.measure(truth, values, naive=history.naive_error) for name, values in baselines.items()}
+    overall = found["levels"][0]["overall"]
+    skill = metrics.skill(overall["rmse"], compared["seasonal_naive"]["rmse"])
+    manifest = dataset.manifest
+    name = manifest["target_features"][target]
+    headline = {
+        **{metric: overall[metric] for metric in metrics.METRICS},
+        "skill": skill,
+        "learned_nothing": skill is not None and skill <= 0,
+        "baseline_rmse": compared["seasonal_naive"]["rmse"],
+        "season_steps": history.season_steps,
+        "unit": manifest["units"][name],
+        "windows": manifest["windows"],
+        "split": manifest["split"],
+    }
+    document = {
+        "target": name,
+        "unit": manifest["units"][name],
+        "scale": "original units",
+        "headline": headline,
+        "model": found,
+        "baselines": compared,
+    }
+    arrays = {
+        "reference_times": dataset.reference_times[test],
+        "offsets": sample_offsets(outputs.horizon, truth.shape[1]),
+        "forecast": forecast,
+        "truth": truth,
+        **{f"baseline_{name}": values for name, values in baselines.items()},
+    }
+    return Evaluation(headline, document, arrays)
+
+
+def baseline_forecasts(dataset: StoredDataset, configuration: Configuration, target: int) -> dict[str, Values]:
+    """Each baseline's forecasts (n_test, O) in original units; of an averaged target the mean over its steps."""
+    test = dataset.parts["test"]
+    references = dataset.reference_times[test]
+    outputs = configuration.outputs[target]
+    moments = references[:, None] + sample_offsets(outputs.horizon, dataset.targets.shape[1])[None, :]
+    history = dataset.histories[target]
+    mean = training_mean(dataset.targets[dataset.parts["train"], :, target], len(test))
+    found = {
+        "seasonal_naive": seasonal_naive(history, references, moments),
+        "last_value": last_value(history, references, moments),
+        "training_mean": mean,
+    }
+    if outputs.average:
+        found = {name: np.repeat(values.mean(axis=1)[:, None], values.shape[1], axis=1) for name, values in found.items()}
+    # Before the first season there is nothing to repeat: the training mean stands in, as for any unknown past.
+    return {name: np.where(np.isfinite(values), values, mean) for name, values in found.items()}

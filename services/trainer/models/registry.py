@@ -1,0 +1,19 @@
+"""Which class computes which kind; imported when asked for, so that a linear model never waits for TensorFlow."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from services.trainer.models.base import Forecaster
+
+MODELS = {
+    "Linear": "services.trainer.models.linear:Linear",
+    "Dense": "services.trainer.models.dense:Dense",
+}
+
+
+def model_class(kind: str) -> type[Forecaster]:
+    """Raises KeyError for a kind that has no file; the configuration knows the same kinds (a test compares)."""
+    module_name, _, class_name = MODELS[kind].partition(":")
+    found: type[Forecaster] = getattr(import_module(module_name), class_name)
+    return found

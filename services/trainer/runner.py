@@ -1,0 +1,170 @@
+"""The worker's handle on training children: one process per job, one warm spare that has TensorFlow loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from shared.problems import Category, Problem, ProblemError
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
+
+_LINE_LIMIT = 16 * 1024 * 1024
+_READY_SECONDS = 120.0
+_ERRORS_SHOWN = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What the child needs to know of its job; paths are of this machine."""
+
+    job_id: str
+    dataset_path: str
+    manifest_path: str
+    output_directory: str
+    model: dict[str, Any]
+    targets: list[str]
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a child ended: with metrics, or with a problem."""
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+class ChildRunner:
+    """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives."""
+
+    def __init__(self) -> None:
+        self._spare: asyncio.Task[_Child] | None = None
+        self._stopped = False
+
+    async def run(self, specification: Specification, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
+        """Run one job to its end. Cancelling this kills the child."""
+        child = await self._take_child()
+        try:
+            # The next job's child warms up while this one works.
+            self._prepare_spare()
+            return await child.run(specification, on_progress)
+        finally:
+            await child.end()
+
+    async def start(self) -> None:
+        """Warm up a first child in the background."""
+        self._prepare_spare()
+
+    async def stop(self) -> None:
+        """End the spare child."""
+        self._stopped = True
+        if self._spare is not None:
+            self._spare.cancel()
+            with suppress(asyncio.CancelledError, ProblemError, OSError):
+                await (await self._spare).end()
+            self._spare = None
+
+    async def _take_child(self) -> _Child:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            try:
+                child = await spare
+                if child.alive:
+                    return child
+            except (ProblemError, OSError) as error:
+                log.warning("spare child lost", error=str(error))
+        return await _Child.start()
+
+    def _prepare_spare(self) -> None:
+        if self._spare is None and not self._stopped:
+            self._spare = asyncio.create_task(_Child.start())
+
+
+class _Child:
+    """One child process, ready for one job."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        assert process.stderr is not None
+        self._errors = asyncio.create_task(process.stderr.read())
+
+    @classmethod
+    async def start(cls) -> _Child:
+        """Start it and wait until its imports are done. Raises a problem when it ends instead."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.trainer.child",
+            "--preload",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT,
+            start_new_session=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
+        )
+        child = cls(process)
+        try:
+            message = await asyncio.wait_for(child._read(), _READY_SECONDS)
+            if message is None:
+                raise await child._died()
+        except BaseException:
+            await child.end()
+            raise
+        return child
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self._process.returncode is None
+
+    async def run(self, specification: Specification, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
+        """Give it its job and follow it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(orjson.dumps(asdict(specification)) + b"\n")
+        while (message := await self._read()) is not None:
+            match message["type"]:
+                case "progress":
+                    on_progress(message)
+                case "trained":
+                    return Outcome(message["metrics"], message["summary"])
+                case "failed":
+                    return Outcome(problem=Problem.model_validate(message["problem"]))
+        return Outcome(problem=(await self._died()).problem)
+
+    async def end(self) -> None:
+        """Kill it if it runs still."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        await asyncio.gather(self._errors, return_exceptions=True)
+
+    async def _read(self) -> dict[str, Any] | None:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        message: dict[str, Any] | None = orjson.loads(line) if line else None
+        return message
+
+    async def _died(self) -> ProblemError:
+        code = await self._process.wait()
+        errors = (await self._errors).decode(errors="replace")
+        log.error("training child died", returncode=code, errors=errors[-_ERRORS_SHOWN:])
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return ProblemError(
+            Category.RESOURCE_EXHAUSTION,
+            title="The training process died",
+            detail=f"The job's process ended with {how} before it had a result; most often memory ran out.",
+            recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
+        )

@@ -1,0 +1,159 @@
+"""From the bytes of an uploaded file to what is in it, and its canonical copy."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.upload.analysis.canonical import canonical_names, write_canonical
+from services.upload.analysis.content import refuse_other_formats, survey
+from services.upload.analysis.dialect import detect_dialect
+from services.upload.analysis.document import Analysis, AnalysisOverrides, DecimalMark, Encoding, Kind
+from services.upload.analysis.encoding import as_utf8, detect_encoding
+from services.upload.analysis.localise import Localised, check_timezone, localise
+from services.upload.analysis.profile import Profiles, profile_columns, profile_times, settle_kind
+from services.upload.analysis.readings import propose_readings
+from services.upload.analysis.refusal import refusal
+from services.upload.analysis.report import report_ambiguities, report_candidates, report_columns, report_preview
+from services.upload.analysis.sample import take_sample
+from services.upload.analysis.selection import select_all, select_timed
+from services.upload.analysis.table import Table, open_table
+from services.upload.analysis.timeline import NO_TIMES, describe_times
+from services.upload.analysis.timestamps import Candidate, find_times
+
+
+def analyse_file(
+    path: Path,
+    *,
+    file_name: str,
+    parquet_path: Path,
+    timezone: str = "UTC",
+    overrides: AnalysisOverrides | None = None,
+) -> Analysis:
+    """Analyse the CSV file at ``path`` and write its canonical copy to ``parquet_path``.
+
+    ``file_name`` is what the user calls the file: it appears in messages and is never opened. ``timezone`` is the
+    zone of times written without an offset. The copy has the column ``time`` (UTC, nanoseconds), sorted and without
+    repetition, and one float64 column per number column; a file without times gives number columns only, in its own
+    order. Raises DATA_VALIDATION, naming line, column and value where there are such, for what is no CSV file, is
+    malformed, has no numbers, or would lose values.
+    """
+    overrides = overrides or AnalysisOverrides()
+    check_timezone(timezone, file_name)
+    refuse_other_formats(path, file_name)
+    encoding = overrides.encoding or detect_encoding(path, file_name)
+    with tempfile.TemporaryDirectory(prefix="foretide-", dir=parquet_path.parent) as folder:
+        text_path = as_utf8(
+            path, encoding, Path(folder, "utf8.csv"), file_name=file_name, verified=overrides.encoding is None
+        )
+        surveyed = survey(text_path, file_name)
+        sample = take_sample(text_path, surveyed)
+        dialect = detect_dialect(sample, overrides, file_name)
+        table = open_table(text_path, file_name, dialect, surveyed)
+        rows = sample.records(dialect.delimiter)[int(dialect.has_header) :]
+        candidates = find_times(table, propose_readings(rows, dialect.labels), overrides)
+        return _analyse_table(table, encoding, candidates, timezone, overrides, parquet_path)
+
+
+def _analyse_table(
+    table: Table,
+    encoding: Encoding,
+    candidates: Sequence[Candidate],
+    timezone: str,
+    overrides: AnalysisOverrides,
+    parquet_path: Path,
+) -> Analysis:
+    dialect = table.dialect
+    columns = range(dialect.width)
+    chosen = candidates[0] if candidates else None
+    times = _time_columns(candidates)
+    others = [index for index in columns if index not in times]
+    profiles, mark = profile_columns(table, others, mark_given=overrides.decimal_mark is not None)
+    complete = not any(candidate.times.null_count() for candidate in candidates)
+    profiles = {**profiles, **profile_times(table, sorted(times), complete=complete)}
+    values = [index for index in others if index not in overrides.text_columns]
+    kinds = _settle_kinds(table, times, values, profiles, mark)
+    names = canonical_names(dialect.labels, chosen.reading.column if chosen else None)
+
+    localised = _localised(chosen, timezone)
+    if chosen is None or localised is None:
+        selection, timeline = select_all(table), NO_TIMES
+    else:
+        selection = select_timed(table, chosen, localised.utc, timezone)
+        timeline = describe_times(localised.utc.filter(selection.kept))
+    if not selection.kept.any():
+        raise _nothing_left(table, timezone)
+    write_canonical(
+        table,
+        {index: names[index] for index in columns if kinds[index] == "number"},
+        mark,
+        utc=localised.utc if localised else None,
+        kept=selection.kept,
+        path=parquet_path,
+    )
+    return Analysis(
+        encoding=encoding,
+        delimiter=dialect.delimiter,
+        decimal_mark=mark,
+        quote_character=dialect.quote_character,
+        has_header=dialect.has_header,
+        row_count=table.height - selection.blank_count,
+        blank_rows=selection.blank_count,
+        columns=report_columns(table, names, kinds, profiles, mark, selection.blank_count),
+        time_candidates=report_candidates(candidates, names, timezone),
+        time_column=names[chosen.reading.column] if chosen else None,
+        timezone=timezone,
+        first_time=timeline.first,
+        last_time=timeline.last,
+        step_minutes=timeline.step_minutes,
+        step_mode_minutes=timeline.step_mode_minutes,
+        irregular_steps=timeline.irregular_steps,
+        gaps=timeline.gaps,
+        gap_count=timeline.gap_count,
+        duplicates=selection.duplicate_count,
+        duplicate_rows=selection.duplicates,
+        unsorted=timeline.unsorted,
+        rejected_rows=selection.rejected,
+        rejected_count=selection.rejected_count,
+        canonical_rows=int(selection.kept.sum()),
+        ambiguities=report_ambiguities(candidates, names, timezone, localised.repeated if localised else 0),
+        preview=report_preview(table),
+    )
+
+
+def _time_columns(candidates: Sequence[Candidate]) -> set[int]:
+    """Columns that are times. Numbers that only could be are values, unless their column was chosen."""
+    surely = [c.reading for position, c in enumerate(candidates) if c.reading.certain or position == 0]
+    return {index for reading in surely for index in reading.columns}
+
+
+def _settle_kinds(
+    table: Table, times: set[int], values: Sequence[int], profiles: Profiles, mark: DecimalMark
+) -> list[Kind]:
+    kinds: list[Kind] = ["time" if index in times else "text" for index in range(table.dialect.width)]
+    for index in values:
+        kinds[index] = settle_kind(table, index, profiles[index], mark)
+    if "number" not in kinds:
+        raise refusal(
+            table.file_name,
+            title="The file has no column of numbers",
+            found=f"none of its {table.dialect.width} columns holds numbers, so there is nothing to forecast.",
+            recovery=["Upload a CSV file with a column of times and at least one column of numbers."],
+        )
+    return kinds
+
+
+def _localised(chosen: Candidate | None, timezone: str) -> Localised | None:
+    if chosen is None:
+        return None
+    return Localised(chosen.times, 0) if chosen.reading.has_offset else localise(chosen.times, timezone)
+
+
+def _nothing_left(table: Table, timezone: str) -> Exception:
+    return refusal(
+        table.file_name,
+        title="No row of the file has a time that exists",
+        found=f"every row is without a time, or its time does not exist in {timezone}.",
+        recovery=["Check the time column and the time zone."],
+    )

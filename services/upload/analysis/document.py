@@ -1,0 +1,127 @@
+"""What the analysis of one file says, as it is stored, published and shown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Encoding = Literal["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1"]
+Delimiter = Literal[",", ";", "\t", "|"]
+DecimalMark = Literal[".", ","]
+Kind = Literal["time", "number", "text"]
+
+LISTED = 100
+"""Gaps, duplicates and rejected rows are counted all and listed up to this many."""
+
+
+class Part(BaseModel):
+    """Base of the analysis' parts: values, never changed once made, written by their names on the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
+
+
+class AnalysisOverrides(Part):
+    """What a person decided instead of the analysis. Columns are chosen by index, never by header text."""
+
+    encoding: Encoding | None = None
+    delimiter: Delimiter | None = None
+    decimal_mark: DecimalMark | None = None
+    has_header: bool | None = None
+    time_column: int | None = Field(default=None, ge=0)
+    time_format: str | None = Field(
+        default=None, description="A candidate's format, or its date part alone: dd/mm/yyyy decides day before month."
+    )
+    text_columns: list[int] = Field(default_factory=list, description="Indices of columns not to be read as numbers.")
+
+
+class Unreadable(Part):
+    """The first cell of a number column that is neither a number nor a sign for a missing one."""
+
+    line: int
+    value: str
+
+
+class Column(Part):
+    """One column as it stands in the file. ``name`` is unique in the file and names it in the Parquet copy too."""
+
+    index: int
+    name: str
+    label: str = Field(description="The header's text as written; empty without a header.")
+    kind: Kind
+    numeric_share: float = Field(description="Share of all rows that hold a finite number, 0 to 1; 0 for times.")
+    missing: int = Field(description="Rows that are empty here or hold a sign for a missing value.")
+    missing_tokens: dict[str, int] = Field(description="Those signs as written, the empty one included.")
+    unreadable: int = Field(description="Rows of a number column that hold something else; they become missing.")
+    first_unreadable: Unreadable | None
+    min: float | None
+    max: float | None
+    mean: float | None
+
+
+class TimeCandidate(Part):
+    """A way to read times that fits every non-empty row of its column."""
+
+    index: int
+    column: str
+    clock_column: str | None = Field(description="The column with the time of day, where date and time are in two.")
+    format: str
+    score: float = Field(description="0 to 1: in order, without repetition, evenly spaced, unmistakably a time.")
+    timezone: str = Field(description="Zone of times written without an offset; UTC for all others.")
+    ambiguous: bool = Field(description="Day and month could also be read the other way round.")
+
+
+class Gap(Part):
+    """Times that the step width leads one to expect and that are not there."""
+
+    from_: str = Field(alias="from", description="The last time before the gap, ISO 8601, UTC.")
+    to: str = Field(description="The first time after it.")
+    missing: int
+
+
+class RejectedRow(Part):
+    """A row that is not in the Parquet copy, by its line in the file."""
+
+    line: int
+    reason: str
+
+
+class Ambiguity(Part):
+    """Something that can be read in more than one way, and the choice that was made."""
+
+    subject: Literal["day_month", "time_column", "repeated_hour"]
+    column: str | None
+    choice: str | None
+    alternatives: list[str]
+    detail: str
+
+
+class Analysis(Part):
+    """Everything found in one file. ``row_count = canonical_rows + rejected_count + duplicates``, always."""
+
+    encoding: Encoding
+    delimiter: Delimiter
+    decimal_mark: DecimalMark
+    quote_character: Literal['"'] | None
+    has_header: bool
+    row_count: int = Field(description="Rows of data; blank lines are counted apart.")
+    blank_rows: int
+    columns: list[Column]
+    time_candidates: list[TimeCandidate] = Field(description="Best first; the first one was taken.")
+    time_column: str | None
+    timezone: str
+    first_time: str | None = Field(description="ISO 8601, UTC.")
+    last_time: str | None
+    step_minutes: float | None = Field(description="Median distance of neighbouring times.")
+    step_mode_minutes: float | None = Field(description="Most frequent distance.")
+    irregular_steps: int = Field(description="Distances that differ from the median.")
+    gaps: list[Gap]
+    gap_count: int
+    duplicates: int = Field(description="Rows whose time an earlier row has already; the earlier one is kept.")
+    duplicate_rows: list[RejectedRow]
+    unsorted: int = Field(description="Rows whose time is before the time of the row ahead of them.")
+    rejected_rows: list[RejectedRow]
+    rejected_count: int
+    canonical_rows: int
+    ambiguities: list[Ambiguity]
+    preview: list[list[str]] = Field(description="The first rows of data, cells as written.")

@@ -1,0 +1,69 @@
+"""From local wall-clock times to UTC: the hour that daylight saving repeats is told apart by the order of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from services.upload.analysis.refusal import refusal
+
+
+@dataclass(frozen=True)
+class Localised:
+    """``utc`` has one entry per row, null where there is no time or where it does not exist in the zone."""
+
+    utc: pl.Series
+    repeated: int
+    """Rows whose local time happens twice."""
+
+
+def check_timezone(timezone: str, file_name: str) -> None:
+    """Raises DATA_VALIDATION unless ``timezone`` is a name of the time zone database."""
+    try:
+        pl.Series([], dtype=pl.Datetime("ns")).dt.replace_time_zone(timezone)
+    except pl.exceptions.PolarsError as error:
+        raise refusal(
+            file_name,
+            title="The time zone is not known",
+            found="the zone of its times has no entry in the time zone database.",
+            value=timezone,
+            recovery=["Give a name like Europe/Vienna or UTC."],
+        ) from error
+
+
+def localise(times: pl.Series, timezone: str) -> Localised:
+    """UTC times, in nanoseconds and without a zone mark, of local ``times`` (one per row, in the file's order)."""
+    earliest = _in_zone(times, timezone, "earliest")
+    latest = _in_zone(times, timezone, "latest")
+    repeated = (earliest != latest).arg_true()
+    if len(repeated):
+        present = times.drop_nulls()
+        falling = bool(present[0] > present[-1])
+        second = _second_passes(times.gather(repeated), falling=falling)
+        rows = repeated.filter(second)
+        earliest = earliest.scatter(rows, latest.gather(rows))
+    return Localised(earliest, len(repeated))
+
+
+def _in_zone(times: pl.Series, timezone: str, ambiguous: str) -> pl.Series:
+    local = times.dt.replace_time_zone(timezone, ambiguous=ambiguous, non_existent="null")  # type: ignore[arg-type]
+    return local.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _second_passes(times: pl.Series, *, falling: bool) -> pl.Series:
+    """Which of these rows, all within repeated hours, belong to the second time round.
+
+    Where a day's times go back exactly once, what follows is the second time round (02:00, 02:30, 02:00, 02:30);
+    otherwise it is each time's second occurrence (02:00, 02:00).
+    """
+    time, day = pl.col("time"), pl.col("time").dt.date()
+    frame = pl.DataFrame({"time": times.reverse() if falling else times}).with_columns(
+        back=(time < time.shift()).fill_null(False).over(day),
+        again=~time.is_first_distinct(),
+    )
+    back = pl.col("back").cast(pl.UInt32)
+    second = frame.select(
+        pl.when(back.sum().over(day) == 1).then(back.cum_sum().over(day) == 1).otherwise(pl.col("again"))
+    ).to_series()
+    return second.reverse() if falling else second
