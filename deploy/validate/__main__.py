@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.validate.checks import validate
 from deploy.validate.kustomize import PLAIN, renderer
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is wrong; 1 if anything is."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.validate",
@@ -24,7 +25,7 @@ def main() -> int:
         default=Path(__file__).resolve().parents[2],
         help="the repository (default: the one that this file is in)",
     )
-    root: Path = parser.parse_args().root.resolve()
+    root: Path = parser.parse_args(arguments).root.resolve()
     command = renderer()
     findings = validate(root, command)
     for finding in findings:

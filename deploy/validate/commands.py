@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import typer
-from foretide.gateway.settings import GatewaySettings
 from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
@@ -17,6 +16,7 @@ from deploy.validate.environment import PREFIX
 from deploy.validate.findings import Finding
 from deploy.validate.processes import Process, option, served
 from foretide.cli.main import app
+from foretide.gateway.settings import GatewaySettings
 from foretide.targets import API_OF_SERVICE, GATEWAY, SERVICES, TARGETS
 from shared.settings import Settings
 from shared.storage.s3_location import parse_s3_url
@@ -79,7 +79,7 @@ def _check_settings(process: Process) -> Iterator[Finding]:
     try:
         with environment(given):
             if process.serves == GATEWAY:
-                yield from _check_upstreams(process, GatewaySettings().upstreams)
+                yield from _check_upstreams(process, GatewaySettings().gateway_upstreams)
                 return
             settings = Settings()
         parse_s3_url(settings.store_url)

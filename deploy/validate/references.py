@@ -61,7 +61,7 @@ def _check_pod(rendered: Rendered, manifest: Manifest, pod: Manifest, secrets: S
         yield Finding(where, "enableServiceLinks must be false: links would set variables of their own")
     for container in spec["containers"]:
         yield from _check_confinement(where, spec, container)
-        yield from _check_probes(where, container)
+        yield from _check_probes(where, pod["metadata"]["labels"], container)
         yield from _check_sources(where, container, rendered, secrets)
 
 
@@ -82,7 +82,7 @@ def _check_confinement(where: str, spec: Manifest, container: Manifest) -> Itera
             yield Finding(where, f"lacks {demand}")
 
 
-def _check_probes(where: str, container: Manifest) -> Iterator[Finding]:
+def _check_probes(where: str, labels: dict[str, str], container: Manifest) -> Iterator[Finding]:
     names = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
     if not names:
         return
@@ -91,7 +91,9 @@ def _check_probes(where: str, container: Manifest) -> Iterator[Finding]:
         if request is None:
             yield Finding(where, f"has no {probe}")
             continue
-        path = "/readyz" if probe == "readinessProbe" else "/healthz"
+        # The gateway's /readyz asks all services; one that is away must not close the door to the others.
+        ready = "/healthz" if labels["app.kubernetes.io/component"] == "gateway" else "/readyz"
+        path = ready if probe == "readinessProbe" else "/healthz"
         if request["path"] != path or (request["port"] not in names and request["port"] not in names.values()):
             yield Finding(where, f"{probe} asks {request['path']} on {request['port']}, not {path} on {names}")
 

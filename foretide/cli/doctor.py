@@ -18,8 +18,8 @@ from rich.table import Table
 from foretide.cli.console import out
 from foretide.cli.running import running
 from foretide.cli.up import DEFAULT_DATA, DataDirectory
-from foretide.stack.postgres_files import find_binaries
-from foretide.stack.rabbitmq import find_rabbitmq
+from foretide.stack.postgres_files import installed_package
+from foretide.stack.rabbitmq import broker_program
 from shared.bus.rabbit import connect
 from shared.database.pool import Database
 from shared.problems import ProblemError
@@ -53,7 +53,7 @@ def doctor(data: DataDirectory = DEFAULT_DATA) -> None:
 
 
 async def _examine(data: Path) -> list[Finding]:
-    findings = [_python(), _program("RabbitMQ", find_rabbitmq), _program("PostgreSQL", find_binaries)]
+    findings = [_python(), _program("RabbitMQ", broker_program), _program("PostgreSQL", installed_package)]
     findings += [_package(name, extra) for name, extra in (("tensorflow", "trainer"), ("sklearn", "trainer"))]
     findings += [_package("polars", "upload"), _package("matplotlib", "results"), _disk(data)]
     for variable, check in (

@@ -10,7 +10,7 @@ from foretide.cli import dead, demo, doctor, operations, serve, up
 app = typer.Typer(
     help="Time-series CSV files in, trained and compared forecasting models out.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command()(up.up)

@@ -61,7 +61,7 @@ def _gateway() -> object:
     from foretide.gateway.settings import GatewaySettings
 
     settings = GatewaySettings()
-    return create_gateway(settings.upstreams, cors_origins=settings.cors_origins)
+    return create_gateway(settings.gateway_upstreams, cors_origins=settings.cors_origins)
 
 
 async def _run(server: uvicorn.Server, application: Any, once: bool) -> None:

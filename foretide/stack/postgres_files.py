@@ -92,7 +92,7 @@ def _belongs_to(cluster: Path, account: Account) -> None:
 
 
 def _programs(account: Account) -> Path:
-    package = _installed_package()
+    package = installed_package()
     programs = package / "pginstall" / "bin"
     if account.is_me or account.can_run(programs / "postgres"):
         return programs
@@ -122,7 +122,7 @@ def _copy_programs(package: Path, copy: Path) -> None:
         shutil.rmtree(unfinished)
 
 
-def _installed_package() -> Path:
+def installed_package() -> Path:
     specification = find_spec(_PACKAGE)
     if specification is None or specification.origin is None:
         raise ProblemError(

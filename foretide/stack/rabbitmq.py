@@ -87,7 +87,7 @@ class RabbitServer(Server):
         epmd: list[str | Path] = [_epmd_program(), "-port", str(self._epmd_port), "-address", "127.0.0.1"]
         return [
             (self._epmd, Command(epmd, environment, self._folder)),
-            (self._broker, Command([_broker_program()], environment, self._folder)),
+            (self._broker, Command([broker_program()], environment, self._folder)),
         ]
 
     async def _answers(self) -> bool:
@@ -141,7 +141,7 @@ class RabbitServer(Server):
         }
 
 
-def _broker_program() -> Path:
+def broker_program() -> Path:
     home = os.environ.get("RABBITMQ_HOME")
     candidates = [Path(home, "sbin/rabbitmq-server"), Path(home, "bin/rabbitmq-server")] if home else []
     for program in [*candidates, *map(Path, _PROGRAMS)]:

@@ -8,6 +8,7 @@ from shared.series.series import Series, Times, Values
 
 _LEAST_CORRELATION = 0.3
 _LONGEST_SHARE = 3
+_NEARLY_BEST = 0.95
 
 
 def on_grid(series: Series, start: int, end: int, step: int) -> Values:
@@ -28,7 +29,7 @@ def on_grid(series: Series, start: int, end: int, step: int) -> Values:
 
 
 def find_season(values: Values) -> int:
-    """The lag (in steps) of the highest peak of the autocorrelation, from 2 to a third of the length; else 1."""
+    """The shortest lag (in steps, 2 to a third of the length) at a highest peak of the autocorrelation; else 1."""
     known = values[np.isfinite(values)]
     longest = len(known) // _LONGEST_SHARE
     centred = known - known.mean() if len(known) else known
@@ -43,4 +44,6 @@ def find_season(values: Values) -> int:
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]) & (inner > _LEAST_CORRELATION))
     peaks = peaks[peaks >= 2]
-    return int(peaks[np.argmax(correlation[peaks])]) if len(peaks) else 1
+    # A multiple of the season correlates as well as the season itself: the shortest of the best counts.
+    best = peaks[correlation[peaks] >= _NEARLY_BEST * correlation[peaks].max()] if len(peaks) else peaks
+    return int(best[0]) if len(best) else 1

@@ -154,7 +154,7 @@ async def test_root_has_a_database_also_when_everything_is_in_a_private_folder(
     """As in a clone and an environment below root's own home, which no other account can enter."""
     private = tmp_path / "home"
     private.mkdir(mode=0o700)
-    package = postgres_files._installed_package()
+    package = postgres_files.installed_package()
     for part in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(part, private / part.name, symlinks=True)
     monkeypatch.syspath_prepend(private)

@@ -120,7 +120,7 @@ def _save(
         ("model_card", card),
     ):
         (folder / f"{name}.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    np.savez(folder / "forecasts.npz", allow_pickle=False, **evaluation.arrays)
+    np.savez(folder / "forecasts.npz", **evaluation.arrays)  # type: ignore[arg-type]
 
 
 def _software(model: Forecaster) -> dict[str, str]:

@@ -12,7 +12,7 @@ from services.upload.analysis.dialect import detect_dialect
 from services.upload.analysis.document import Analysis, AnalysisOverrides, DecimalMark, Encoding, Kind
 from services.upload.analysis.encoding import as_utf8, detect_encoding
 from services.upload.analysis.localise import Localised, check_timezone, localise
-from services.upload.analysis.profile import Profiles, profile_columns, profile_times, settle_kind
+from services.upload.analysis.profile import Profiles, first_unreadable, profile_columns, profile_times, settle_kind
 from services.upload.analysis.readings import propose_readings
 from services.upload.analysis.refusal import refusal
 from services.upload.analysis.report import report_ambiguities, report_candidates, report_columns, report_preview
@@ -21,6 +21,7 @@ from services.upload.analysis.selection import select_all, select_timed
 from services.upload.analysis.table import Table, open_table
 from services.upload.analysis.timeline import NO_TIMES, describe_times
 from services.upload.analysis.timestamps import Candidate, find_times
+from shared.problems import ProblemError
 
 
 def analyse_file(
@@ -74,7 +75,7 @@ def _analyse_table(
     profiles = {**profiles, **profile_times(table, sorted(times), complete=complete)}
     values = [index for index in others if index not in overrides.text_columns]
     kinds = _settle_kinds(table, times, values, profiles, mark)
-    names = canonical_names(dialect.labels, chosen.reading.column if chosen else None)
+    names = canonical_names(dialect.labels, kinds)
 
     localised = _localised(chosen, timezone)
     if chosen is None or localised is None:
@@ -135,13 +136,24 @@ def _settle_kinds(
     for index in values:
         kinds[index] = settle_kind(table, index, profiles[index], mark)
     if "number" not in kinds:
-        raise refusal(
-            table.file_name,
-            title="The file has no column of numbers",
-            found=f"none of its {table.dialect.width} columns holds numbers, so there is nothing to forecast.",
-            recovery=["Upload a CSV file with a column of times and at least one column of numbers."],
-        )
+        raise _no_numbers(table, [index for index in values if profiles[index].unreadable], mark)
     return kinds
+
+
+def _no_numbers(table: Table, texts: Sequence[int], mark: DecimalMark) -> ProblemError:
+    first = first_unreadable(table, texts[0], mark) if texts else None
+    return refusal(
+        table.file_name,
+        title="The file has no column of numbers",
+        found="there is nothing to forecast: no column holds numbers.",
+        line=first.line if first else None,
+        column=table.dialect.title(texts[0]) if texts else None,
+        value=first.value if first else None,
+        recovery=[
+            "Upload a CSV file with a column of times and at least one column of numbers.",
+            "Write numbers as 1234.5 or 1234,5, without separators for thousands and without units.",
+        ],
+    )
 
 
 def _localised(chosen: Candidate | None, timezone: str) -> Localised | None:
@@ -150,7 +162,7 @@ def _localised(chosen: Candidate | None, timezone: str) -> Localised | None:
     return Localised(chosen.times, 0) if chosen.reading.has_offset else localise(chosen.times, timezone)
 
 
-def _nothing_left(table: Table, timezone: str) -> Exception:
+def _nothing_left(table: Table, timezone: str) -> ProblemError:
     return refusal(
         table.file_name,
         title="No row of the file has a time that exists",

@@ -8,28 +8,30 @@ from pathlib import Path
 import polars as pl
 
 from services.upload.analysis.cells import number
-from services.upload.analysis.document import DecimalMark
+from services.upload.analysis.document import DecimalMark, Kind
 from services.upload.analysis.table import Table
 
 TIME = "time"
 """Name of the canonical copy's time column; no column of numbers bears it."""
 
+# Labels are stripped: no column's name begins with a blank.
+_KEPT = " kept"
 _ROW_GROUP_ROWS = 262_144
 _COMPRESSION_LEVEL = 1
 
 
-def canonical_names(labels: Sequence[str], time_column: int | None) -> list[str]:
+def canonical_names(labels: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
     """A name for each column: its label, or "column N", followed by (2), (3), … where another has it already.
 
-    ``TIME`` is left to the canonical copy's own column.
+    A column of numbers never gets ``TIME``, which is the canonical copy's own.
     """
-    names: list[str] = []
-    taken = {label for label in labels if label} | {TIME}
+    reserved = {label for label in labels if label} | {TIME}
     given: set[str] = set()
-    for index, label in enumerate(labels):
+    names: list[str] = []
+    for index, (label, kind) in enumerate(zip(labels, kinds, strict=True)):
         wanted = label or f"column {index + 1}"
-        free = wanted not in given and (bool(label) or wanted not in taken) and (wanted != TIME or index == time_column)
-        name = wanted if free else _numbered(wanted, given | taken)
+        clashes = wanted in given or (not label and wanted in reserved) or (wanted == TIME and kind == "number")
+        name = _numbered(wanted, given | reserved) if clashes else wanted
         given.add(name)
         names.append(name)
     return names
@@ -60,8 +62,7 @@ def write_canonical(
     if utc is not None:
         rows = pl.concat([pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME)]), rows], how="horizontal")
     if not kept.all():
-        # No column has an empty name.
-        rows = pl.concat([rows, pl.LazyFrame([kept.alias("")])], how="horizontal").filter(pl.col("")).drop("")
+        rows = pl.concat([rows, pl.LazyFrame([kept.alias(_KEPT)])], how="horizontal").filter(_KEPT).drop(_KEPT)
     if utc is not None and not utc.filter(kept).is_sorted():
         rows = rows.sort(TIME)
     table.read(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.upload.analysis.refusal import refusal
+from shared.problems import ProblemError
 
 BLOCK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = BLOCK_BYTES
@@ -94,7 +95,7 @@ def survey(path: Path, file_name: str) -> Survey:
     return Survey(lines=line_feeds + (line_bytes > 0), quoted=quoted)
 
 
-def _line_too_long(file_name: str, line: int) -> Exception:
+def _line_too_long(file_name: str, line: int) -> ProblemError:
     return refusal(
         file_name,
         title="A line of the file is too long",

@@ -60,7 +60,7 @@ def _detect_single_bytes(path: Path, file_name: str, *, marked: bool) -> Encodin
         raise refusal(
             file_name,
             title="The file is damaged or mixes encodings",
-            found=f"the file is UTF-8, but {broken} of its bytes are not; the first one is here.",
+            found=f"the file is UTF-8 but for {broken:,} bytes; the first of them is on this line.",
             line=first_broken_line or lines + 1,
             recovery=_SAVE_AS_UTF8,
         )

@@ -29,6 +29,8 @@ class ColumnProfile:
     min: float | None
     max: float | None
     mean: float | None
+    other_mark_numbers: int = 0
+    """How many cells were numbers if the file's decimal mark were the other one."""
 
     @property
     def missing(self) -> int:
@@ -36,10 +38,9 @@ class ColumnProfile:
         return sum(self.missing_tokens.values())
 
     @property
-    def readable_share(self) -> float:
-        """Share of the cells with something in them that are numbers; 0 where all are empty."""
-        present = self.numbers + self.unreadable
-        return self.numbers / present if present else 0.0
+    def present(self) -> int:
+        """Cells that hold something."""
+        return self.numbers + self.unreadable
 
 
 Profiles = Mapping[int, ColumnProfile]
@@ -54,14 +55,22 @@ def profile_columns(table: Table, columns: Sequence[int], *, mark_given: bool) -
     mark = table.dialect.decimal_mark
     profiles = _profile(table, columns, mark)
     doubtful = [index for index in columns if profiles[index].unreadable]
-    if mark_given or not doubtful:
+    if not doubtful:
         return profiles, mark
     other: DecimalMark = "," if mark == "." else "."
-    if _numbers(_profile(table, doubtful, other)) > sum(profiles[index].numbers for index in doubtful):
-        others = _profile(table, columns, other)
-        if _numbers(others) > _numbers(profiles):
-            return others, other
-    return profiles, mark
+    others = _profile(table, doubtful, other)
+    if not mark_given and _numbers(others) > sum(profiles[index].numbers for index in doubtful):
+        swapped = _profile(table, columns, other)
+        if _numbers(swapped) > _numbers(profiles):
+            return _compared(swapped, profiles), other
+    return _compared(profiles, others), mark
+
+
+def _compared(profiles: Profiles, others: Profiles) -> Profiles:
+    return {
+        index: replace(profile, other_mark_numbers=others[index].numbers) if index in others else profile
+        for index, profile in profiles.items()
+    }
 
 
 def profile_times(table: Table, columns: Sequence[int], *, complete: bool) -> Profiles:
@@ -134,11 +143,10 @@ def _missing_tokens(table: Table, columns: Sequence[int]) -> dict[int, dict[str,
 
 
 def settle_kind(table: Table, index: int, profile: ColumnProfile, mark: DecimalMark) -> Kind:
-    """Number or text. Raises DATA_VALIDATION when numbers would be lost: mostly numbers, but not nearly all."""
-    share = profile.readable_share
-    if share < _TEXT_SHARE:
+    """Number or text. Raises DATA_VALIDATION when numbers would be lost: a column of numbers, but not nearly all."""
+    if max(profile.numbers, profile.other_mark_numbers) < max(1, _TEXT_SHARE * profile.present):
         return "text"
-    if share < 1 - _LOST_SHARE:
+    if profile.numbers < (1 - _LOST_SHARE) * profile.present:
         raise _loses_numbers(table, index, profile, mark)
     return "number"
 
@@ -156,7 +164,7 @@ def _loses_numbers(table: Table, index: int, profile: ColumnProfile, mark: Decim
     return refusal(
         table.file_name,
         title="Some values of a column are not numbers",
-        found=f"{profile.unreadable:,} of {profile.unreadable + profile.numbers:,} values are not numbers "
+        found=f"{profile.unreadable:,} of {profile.present:,} values are not numbers "
         f"with decimal mark {mark!r}; reading on would lose them.",
         line=first.line,
         column=table.dialect.title(index),

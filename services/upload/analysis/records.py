@@ -17,9 +17,13 @@ def records(path: Path, file_name: str, dialect: Dialect, *, header: bool = Fals
 
     Raises DATA_VALIDATION, with the line, where quotes do not match.
     """
-    quoting = csv.QUOTE_NONE if dialect.quote_character is None else csv.QUOTE_MINIMAL
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter=dialect.delimiter, quoting=quoting, strict=True)
+        reader = csv.reader(
+            file,
+            delimiter=dialect.delimiter,
+            quoting=csv.QUOTE_MINIMAL if dialect.quote_character else csv.QUOTE_NONE,
+            strict=True,
+        )
         line = 1
         try:
             for position, record in enumerate(reader):
@@ -48,8 +52,8 @@ def first_fault(path: Path, file_name: str, dialect: Dialect) -> ProblemError | 
     return None
 
 
-def malformed(path: Path, file_name: str, dialect: Dialect) -> ProblemError:
-    """The problem of a file that the fast reader refused."""
+def unreadable(path: Path, file_name: str, dialect: Dialect) -> ProblemError:
+    """The problem of a file in which the fast reader cannot tell the cells apart."""
     fault = first_fault(path, file_name, dialect)
     return fault or _cells_run_together(file_name, None, "a quote stands where none may be")
 

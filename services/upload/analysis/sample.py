@@ -48,8 +48,9 @@ class Sample:
 
     def _split(self, text: str, delimiter: str) -> list[Record]:
         lines = io.StringIO(text, newline="")
-        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-        return list(csv.reader(lines, delimiter=delimiter, quoting=quoting))
+        return list(
+            csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE)
+        )
 
 
 def is_blank(record: Record) -> bool:

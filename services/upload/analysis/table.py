@@ -11,9 +11,10 @@ import polars as pl
 
 from services.upload.analysis.content import BLOCK_BYTES, Survey
 from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.records import first_fault, malformed, records
+from services.upload.analysis.records import first_fault, records, unreadable
 
 ROW = "row"
+_READER_ERRORS = (pl.exceptions.ComputeError, pl.exceptions.SchemaError)
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ class Table:
         return self.rows().with_row_index(ROW)
 
     def read(self, lazy: pl.LazyFrame) -> pl.DataFrame:
-        """Run a query over the rows in bounded memory. Raises DATA_VALIDATION when the file is malformed."""
+        """Run a query over the rows in bounded memory. Raises DATA_VALIDATION for a row with too many cells."""
         try:
             return lazy.collect(engine="streaming")
-        except pl.exceptions.PolarsError as error:
-            raise malformed(self.path, self.file_name, self.dialect) from error
+        except _READER_ERRORS as error:
+            if fault := first_fault(self.path, self.file_name, self.dialect):
+                raise fault from error
+            raise
 
     def line_numbers(self, rows: Sequence[int]) -> list[int]:
         """The line of the file on which each of these rows begins, counted from 1."""
@@ -60,8 +63,8 @@ def open_table(path: Path, file_name: str, dialect: Dialect, survey: Survey) -> 
     try:
         height = int(scan.select(pl.len()).collect(engine="streaming").item())
         expected = height * (dialect.width - 1) + _delimiters_in_cells(scan, dialect)
-    except pl.exceptions.PolarsError as error:
-        raise malformed(path, file_name, dialect) from error
+    except _READER_ERRORS as error:
+        raise unreadable(path, file_name, dialect) from error
     # Blank lines make a difference too, and are no fault.
     if _delimiters_in_rows(path, file_name, dialect) != expected and (fault := first_fault(path, file_name, dialect)):
         raise fault

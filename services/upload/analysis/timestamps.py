@@ -52,6 +52,7 @@ def find_times(table: Table, readings: Sequence[Reading], overrides: AnalysisOve
     failing = [attempt for attempt in attempts if attempt.misfits.height and attempt.reading.certain]
     if failing and not fitting:
         raise _misfit(table, min(failing, key=lambda attempt: attempt.times.null_count()))
+    fitting = [attempt for attempt in fitting if not _says_the_same(table, attempt, fitting)]
     orders = {(attempt.reading.column, attempt.reading.order) for attempt in fitting}
     candidates = [
         Candidate(
@@ -74,12 +75,13 @@ def _wanted(table: Table, readings: Sequence[Reading], overrides: AnalysisOverri
     ]
     if wanted or (overrides.time_column is None and overrides.time_format is None):
         return wanted
+    asked = "any column" if overrides.time_column is None else f"column number {overrides.time_column + 1}"
     offered = sorted({f"{table.dialect.title(r.column)!r} as {r.name}" for r in readings}) or ["nothing"]
     raise refusal(
         table.file_name,
         title="The times cannot be read as asked",
-        found=f"column {overrides.time_column}, format {overrides.time_format} does not fit. "
-        f"What reads as times: {', '.join(offered)}.",
+        found=f"{asked} in {overrides.time_format or 'any format'} does not fit; "
+        f"what reads as times: {', '.join(offered)}.",
         recovery=["Choose a column and a format that the analysis offers, or none."],
     )
 
@@ -126,6 +128,16 @@ def _is_plausible(attempt: _Attempt) -> bool:
     return attempt.reading.certain or _score(attempt) >= _PLAUSIBLE_SCORE
 
 
+def _says_the_same(table: Table, attempt: _Attempt, others: Sequence[_Attempt]) -> bool:
+    """Whether the usual order of day and month gives the same times as this unusual one: 01/01, 02/02."""
+    return not _usual(attempt.reading.order, table.dialect) and any(
+        other.reading.column == attempt.reading.column
+        and _usual(other.reading.order, table.dialect)
+        and other.times.equals(attempt.times)
+        for other in others
+    )
+
+
 def _is_ambiguous(reading: Reading, orders: set[tuple[int, str]]) -> bool:
     other = other_order(reading.order)
     return other != reading.order and (reading.column, other) in orders
@@ -144,7 +156,7 @@ def _score(attempt: _Attempt) -> float:
     if len(times) < 2:
         return round(0.9 + certainty, 3)
     steps = times.cast(pl.Int64).diff().drop_nulls()
-    ordered = max((steps >= 0).sum(), (steps <= 0).sum()) / len(steps)
-    regular = (steps == steps.quantile(0.5, interpolation="nearest")).sum() / len(steps)
+    ordered = max(int((steps >= 0).sum()), int((steps <= 0).sum())) / len(steps)
+    regular = int((steps == steps.quantile(0.5, interpolation="nearest")).sum()) / len(steps)
     distinct = times.n_unique() / len(times)
     return round(0.3 * (ordered + distinct + regular) + certainty, 3)

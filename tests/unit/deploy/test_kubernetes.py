@@ -73,6 +73,8 @@ def test_the_example_sets_every_image_and_the_number_of_workers(copy: Copy) -> N
         ("trainer-worker.yaml", "ScaledJob", "drop: [ALL]", "drop: ALL", "is not of type"),
         ("dataset-worker.yaml", "ScaledObject", "  triggers:", "  trigger:", "trigger"),
         ("dataset-worker.yaml", "ScaledObject", 'value: "2"', "value: 2", "is not of type 'string'"),
+        ("dataset-worker.yaml", "ScaledObject", "stabilizationWindowSeconds", "windowSeconds", "windowSeconds"),
+        ("trainer-worker.yaml", "ScaledJob", "pendingPodConditions: [Ready]", "pending: [Ready]", "pending"),
         ("bus-authentication.yaml", "TriggerAuthentication", "- parameter: host", "- parameters: host", "parameter"),
     ],
 )
@@ -99,6 +101,13 @@ def test_a_fault_against_a_schema_is_found(
         ("upload.yaml", "mountPath: /tmp", "mountPath: /data", "Deployment", "lacks a writable /tmp"),
         ("upload.yaml", "enableServiceLinks: false", "enableServiceLinks: true", "Deployment", "enableServiceLinks"),
         ("upload.yaml", "path: /readyz", "path: /ready", "Deployment", "asks /ready"),
+        (
+            "gateway.yaml",
+            "httpGet: {path: /healthz, port: http}",
+            "httpGet: {path: /readyz, port: http}",
+            "Deployment",
+            "/readyz",
+        ),
         ("upload.yaml", "livenessProbe:", "livenessProbes:", "Deployment", "has no livenessProbe"),
         ("upload.yaml", "name: foretide-secrets", "name: secrets", "Deployment", "has no Secret 'secrets'"),
         ("upload.yaml", "name: foretide-configuration", "name: other", "Deployment", "no ConfigMap 'other'"),

@@ -34,7 +34,7 @@ def test_the_command_line_takes_the_images_default_commands(copy: Copy) -> None:
         (["sreve", "upload"], "no command 'sreve'"),
         (["serve", "uploads"], "knows no 'uploads'"),
         (["serve", "upload", "--prot", "8000"], "--prot"),
-        (["serve", "upload", "--port", "http"], "http"),
+        (["serve", "upload", "--port", "http"], "valid integer"),
         (["serve", "upload", "--once"], "--once is for workers"),
         (["migrate", "now"], "now"),
     ],
