@@ -17,7 +17,7 @@ class LiveDisplay:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("{task.description:<28}"),
+            TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
@@ -50,8 +50,7 @@ class LiveDisplay:
             case "dataset_generation_progress":
                 self._set("datasets", data["progress"])
             case "dataset_generation_complete":
-                note = f"{data['windows']} windows ({data['train']} train, {data['validation']} validation, {data['test']} test)"
-                self._set("datasets", 100, note)
+                self._set("datasets", 100, f"{data['windows']} windows")
             case "training_progress" if data["phase"] != "storing":
                 self._set(_bar(data), data["progress"], _losses(data))
             case "model_complete":
@@ -65,11 +64,13 @@ class LiveDisplay:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=100, note="")
         fields: dict[str, Any] = {} if note is None else {"note": note}
-        self._progress.update(self._bars[name], completed=percent, **fields)
+        bar = self._progress.tasks[self._progress.task_ids.index(self._bars[name])]
+        # Transient progress may arrive after the event that ends it: a bar never goes back.
+        self._progress.update(self._bars[name], completed=max(percent, bar.completed), **fields)
 
 
 def _bar(data: dict[str, Any]) -> str:
-    return f"train {data['model']} → {data['target']}"
+    return f"train {data['model']}: {data['target']}"
 
 
 def _losses(data: dict[str, Any]) -> str | None:
@@ -78,14 +79,17 @@ def _losses(data: dict[str, Any]) -> str | None:
     return f"epoch {data['epoch']}/{data['epochs']} loss {_number(data.get('loss'))}"
 
 
+_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE %", "r2": "R2", "mase": "MASE"}
+
+
 def metrics_table(results: dict[str, Any]) -> Table:
     """The comparison, best model first: in original units, beside seasonal naive."""
     table = Table(title="Models on the test part, in original units")
-    for column, justify in (("model", "left"), ("target", "left")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    names = ("mae", "rmse", "mape", "wape", "r2", "mase", "skill")
+    table.add_column("model", no_wrap=True)
+    table.add_column("target")
+    names = ("mae", "rmse", "mape", "r2", "mase", "skill")
     for name in (*names, "seconds"):
-        table.add_column(name.upper() if name in ("mae", "rmse", "mape", "wape", "mase") else name, justify="right")
+        table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
     for row in results["comparison"]:
         for target, metrics in row["targets"].items():
             table.add_row(
@@ -95,4 +99,6 @@ def metrics_table(results: dict[str, Any]) -> Table:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+    if not isinstance(value, int | float):
+        return "-"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -63,7 +63,7 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
 
     async def join() -> None:
         # The service behind the gateway may still be restarting: ask until it answers.
-        while client.connected:
+        while True:
             try:
                 answer = await client.call("join_session", {"session_id": session_id, "after": last}, timeout=10)
             except (socketio.exceptions.TimeoutError, socketio.exceptions.BadNamespaceError):
@@ -77,6 +77,8 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
             await asyncio.sleep(_REJOIN_SECONDS)
 
     def on_connect() -> None:
+        for task in tasks:
+            task.cancel()
         tasks.append(asyncio.create_task(join()))
 
     tasks: list[asyncio.Task[None]] = []

@@ -16,6 +16,8 @@ from shared.series.windows import sample_offsets
 
 Values = NDArray[np.float64]
 BASELINES = ("seasonal_naive", "last_value", "training_mean")
+_CLEARLY_BETTER = 0.98
+"""A model that learned something has at most this share of the best baseline's RMSE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,12 @@ def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, 
     found = measured(forecast)
     compared = {name: metrics.measure(truth, values, naive=history.naive_error) for name, values in baselines.items()}
     overall = found["levels"][0]["overall"]
-    skill = metrics.skill(overall["rmse"], compared["seasonal_naive"]["rmse"])
     manifest = dataset.manifest
     name = manifest["target_features"][target]
     headline = {
         **{metric: overall[metric] for metric in metrics.METRICS},
-        "skill": skill,
-        "learned_nothing": skill is not None and skill <= 0,
+        "skill": metrics.skill(overall["rmse"], compared["seasonal_naive"]["rmse"]),
+        "learned_nothing": _learned_nothing(overall["rmse"], [compared[name]["rmse"] for name in BASELINES]),
         "baseline_rmse": compared["seasonal_naive"]["rmse"],
         "season_steps": history.season_steps,
         "unit": manifest["units"][name],
@@ -76,6 +77,12 @@ def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, 
     return Evaluation(headline, document, arrays)
 
 
+def _learned_nothing(rmse: float | None, baselines: list[float | None]) -> bool:
+    """True where the best baseline is as good: on noise the training mean beats seasonal naive by itself."""
+    known = [value for value in baselines if value is not None]
+    return rmse is not None and bool(known) and rmse > _CLEARLY_BETTER * min(known)
+
+
 def baseline_forecasts(dataset: StoredDataset, configuration: Configuration, target: int) -> dict[str, Values]:
     """Each baseline's forecasts (n_test, O) in original units; of an averaged target the mean over its steps."""
     test = dataset.parts["test"]
@@ -90,6 +97,6 @@ def baseline_forecasts(dataset: StoredDataset, configuration: Configuration, tar
         "training_mean": mean,
     }
     if outputs.average:
-        found = {name: np.repeat(values.mean(axis=1)[:, None], values.shape[1], axis=1) for name, values in found.items()}
+        found = {name: np.repeat(v.mean(axis=1)[:, None], v.shape[1], axis=1) for name, v in found.items()}
     # Before the first season there is nothing to repeat: the training mean stands in, as for any unknown past.
     return {name: np.where(np.isfinite(values), values, mean) for name, values in found.items()}

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
-from shared.problems import Category, Problem, ProblemError
+from shared.problems import Category, Problem, ProblemError, internal_problem
 from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _READY_SECONDS = 120.0
 _ERRORS_SHOWN = 4000
+CHILD = ("-m", "services.trainer.child", "--preload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,13 @@ class Outcome:
 
 
 class ChildRunner:
-    """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives."""
+    """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives.
 
-    def __init__(self) -> None:
+    ``child``: the interpreter's arguments that start the program which speaks the protocol.
+    """
+
+    def __init__(self, child: Sequence[str] = CHILD) -> None:
+        self._child = child
         self._spare: asyncio.Task[_Child] | None = None
         self._stopped = False
 
@@ -84,11 +91,11 @@ class ChildRunner:
                     return child
             except (ProblemError, OSError) as error:
                 log.warning("spare child lost", error=str(error))
-        return await _Child.start()
+        return await _Child.start(self._child)
 
     def _prepare_spare(self) -> None:
         if self._spare is None and not self._stopped:
-            self._spare = asyncio.create_task(_Child.start())
+            self._spare = asyncio.create_task(_Child.start(self._child))
 
 
 class _Child:
@@ -97,16 +104,14 @@ class _Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         assert process.stderr is not None
-        self._errors = asyncio.create_task(process.stderr.read())
+        self._errors = asyncio.create_task(_tail(process.stderr))
 
     @classmethod
-    async def start(cls) -> _Child:
+    async def start(cls, arguments: Sequence[str]) -> _Child:
         """Start it and wait until its imports are done. Raises a problem when it ends instead."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "services.trainer.child",
-            "--preload",
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -118,7 +123,7 @@ class _Child:
         try:
             message = await asyncio.wait_for(child._read(), _READY_SECONDS)
             if message is None:
-                raise await child._died()
+                raise ProblemError.of(await child._died())
         except BaseException:
             await child.end()
             raise
@@ -141,13 +146,13 @@ class _Child:
                     return Outcome(message["metrics"], message["summary"])
                 case "failed":
                     return Outcome(problem=Problem.model_validate(message["problem"]))
-        return Outcome(problem=(await self._died()).problem)
+        return Outcome(problem=await self._died())
 
     async def end(self) -> None:
-        """Kill it if it runs still."""
+        """Kill it, with whatever it has started, if it runs still."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         await asyncio.gather(self._errors, return_exceptions=True)
 
@@ -157,14 +162,23 @@ class _Child:
         message: dict[str, Any] | None = orjson.loads(line) if line else None
         return message
 
-    async def _died(self) -> ProblemError:
+    async def _died(self) -> Problem:
+        """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
         code = await self._process.wait()
-        errors = (await self._errors).decode(errors="replace")
-        log.error("training child died", returncode=code, errors=errors[-_ERRORS_SHOWN:])
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        log.error("training child died", returncode=code, errors=(await self._errors).decode(errors="replace"))
+        if code >= 0:
+            return internal_problem(current_trace_id())
         return ProblemError(
             Category.RESOURCE_EXHAUSTION,
             title="The training process died",
-            detail=f"The job's process ended with {how} before it had a result; most often memory ran out.",
+            detail=f"The job's process was ended by signal {-code} before it had a result; most often memory ran out.",
             recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
-        )
+        ).problem
+
+
+async def _tail(errors: asyncio.StreamReader) -> bytes:
+    """The end of what a child writes, however much that is."""
+    kept = b""
+    while block := await errors.read(65536):
+        kept = (kept + block)[-_ERRORS_SHOWN:]
+    return kept

@@ -1,39 +1,53 @@
-"""``python -m services.trainer.child [--preload]``: one job per process; see the runner for the protocol."""
+"""``python -m services.trainer.child [--preload]``: one job per process.
+
+Standard input: one line, the job's specification; then nothing, and its end means that the worker is gone. Standard
+output, one JSON object a line: ``ready`` once everything is imported, any number of ``progress``, then ``trained`` or
+``failed``. Ending without one of these two, by a signal or an exit code, is a crash.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 
+from services.trainer.child.threads import limit_threads
 from shared.problems import Category, ProblemError
+
+_LIFELINE = 0
+_WORKER_GONE = 3
+Send = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
     """Say ready, take one specification, run it, say how it ended."""
     # Libraries print what they like; only the protocol travels on the real standard output.
-    protocol: BinaryIO = os.fdopen(os.dup(1), "wb", buffering=0)
+    protocol = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
     def send(message: dict[str, Any]) -> None:
         protocol.write(orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
     if "--preload" in sys.argv:
-        import services.trainer.models.dense
+        from services.trainer.child import job  # noqa: F401
+        from services.trainer.models.registry import load_all
+
+        load_all()
     send({"type": "ready"})
     line = sys.stdin.buffer.readline()
     if not line:
         return
-    specification = orjson.loads(line)
     threading.Thread(target=_end_with_worker, daemon=True).start()
-    _limit_threads(specification["threads"])
+    specification = orjson.loads(line)
+    limit_threads(specification["threads"])
     send(_outcome(specification, send))
 
 
-def _outcome(specification: dict[str, Any], send: Any) -> dict[str, Any]:
+def _outcome(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     from services.trainer.child.job import run_job
 
     try:
@@ -50,23 +64,11 @@ def _outcome(specification: dict[str, Any], send: Any) -> dict[str, Any]:
         return {"type": "failed", "problem": problem.model_dump(mode="json")}
 
 
-def _limit_threads(count: int) -> None:
-    if count <= 0:
-        return
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, str(count))
-    if "tensorflow" in sys.modules:
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def _end_with_worker() -> None:
-    """Standard input is the lifeline: when its other end is gone, so is the worker."""
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: its lock, held by this thread, would make the interpreter abort when it ends.
+    while os.read(_LIFELINE, 4096):
         pass
-    os._exit(3)
+    os._exit(_WORKER_GONE)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,10 @@ def _save(
     """Every artifact of the manifest in architecture section 5; nothing is pickled."""
     model.save(folder)
     manifest = dataset.manifest
+    # Lists, in the order of the columns: two columns may have the same name.
     scalers = {
-        "inputs": dict(zip(manifest["input_features"], manifest["scalers"]["inputs"], strict=True)),
-        "targets": {manifest["target_features"][target]: manifest["scalers"]["targets"][target]},
+        "inputs": _named(manifest["input_features"], manifest["scalers"]["inputs"]),
+        "targets": _named(manifest["target_features"], manifest["scalers"]["targets"])[target : target + 1],
     }
     card = {
         **summary,
@@ -123,6 +124,9 @@ def _save(
     np.savez(folder / "forecasts.npz", **evaluation.arrays)  # type: ignore[arg-type]
 
 
+def _named(features: list[str], scalers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"feature": feature, **scaler} for feature, scaler in zip(features, scalers, strict=True)]
+
+
 def _software(model: Forecaster) -> dict[str, str]:
-    packages = ("numpy", "scikit-learn", "skops") if model.file_name.endswith("skops") else ("numpy", "keras")
-    return {package: version(package) for package in packages}
+    return {name: import_module(name).__version__ for name in ("numpy", *model.libraries)}

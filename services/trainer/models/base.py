@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from shared.problems import Category, ProblemError
 from shared.series.model_parameters import ModelParameters
 
 Windows = NDArray[np.float32]
+
+_EXPLODED = 100.0
+"""Times the targets' mean square, or 1 where that is less: such a model is off by ten times what it forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,32 @@ class Forecaster(ABC):
 
     file_name: ClassVar[str]
     """What its file is called; the suffix says in which format it is kept."""
+    libraries: ClassVar[tuple[str, ...]]
+    """Modules that compute and read it; their versions are kept with it."""
 
     def __init__(self, parameters: ModelParameters) -> None:
         self.parameters = parameters
 
+    @final
     def fit(self, data: TrainingData, report: Report) -> History:
-        """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers."""
+        """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers, or never come near the targets."""
         history = History()
 
         def note(epoch: Epoch) -> None:
             history.epochs.append(epoch)
-            check_convergence(history)
+            _check_numbers(history)
             report(epoch)
 
         history.epochs_requested = self._fit(data, note)
+        _check_explosion(history, data)
         return history
 
+    @final
     def predict(self, inputs: Windows) -> NDArray[np.float64]:
-        """(n, I, F_in) scaled to (n, O, F_out) scaled; all windows at once. Raises MODEL_CONVERGENCE for non-numbers."""
+        """(n, I, F_in) scaled to (n, O, F_out) scaled, all windows at once.
+
+        Raises MODEL_CONVERGENCE for forecasts that are no numbers.
+        """
         forecast = self._predict(inputs)
         if not np.isfinite(forecast).all():
             raise not_converged("The model forecasts values that are no numbers.", [])
@@ -100,8 +111,7 @@ class Forecaster(ABC):
         """How many numbers were learned."""
 
 
-def check_convergence(history: History) -> None:
-    """Raises MODEL_CONVERGENCE for a loss that is no number."""
+def _check_numbers(history: History) -> None:
     last = history.epochs[-1]
     losses = [last.loss] + ([last.val_loss] if last.val_loss is not None else [])
     if not all(np.isfinite(loss) for loss in losses):
@@ -110,9 +120,19 @@ def check_convergence(history: History) -> None:
         )
 
 
+def _check_explosion(history: History, data: TrainingData) -> None:
+    """The best epoch counts: a model may start far off, and its best weights are the ones that are kept."""
+    best = min(epoch.loss for epoch in history.epochs)
+    limit = _EXPLODED * max(1.0, float(np.mean(np.square(data.targets, dtype=np.float64))))
+    if best > limit:
+        raise not_converged(
+            f"The loss exploded: at best it was {best:.4g}.", [epoch.loss for epoch in history.epochs[-5:]]
+        )
+
+
 def not_converged(detail: str, last_losses: list[float]) -> ProblemError:
     """The problem, with the last losses that were numbers and what to try."""
-    shown = f" Losses before: {', '.join(f'{loss:.4g}' for loss in last_losses)}." if last_losses else ""
+    shown = f" Last losses: {', '.join(f'{loss:.4g}' for loss in last_losses)}." if last_losses else ""
     return ProblemError(
         Category.MODEL_CONVERGENCE,
         title="Model failed to converge",

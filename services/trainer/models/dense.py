@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import keras
+import keras  # type: ignore[import-untyped]
 import numpy as np
-import tensorflow as tf
+import tensorflow as tf  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from services.trainer.models.base import Epoch, Forecaster, Report, TrainingData, Windows
@@ -21,6 +23,7 @@ class Dense(Forecaster):
     """Adam, mean squared error, early stopping on the validation loss with the best weights restored."""
 
     file_name: ClassVar[str] = "model.keras"
+    libraries: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
 
     def __init__(self, parameters: ModelParameters) -> None:
         super().__init__(parameters)
@@ -33,26 +36,24 @@ class Dense(Forecaster):
         tf.config.experimental.enable_op_determinism()
         self._model = build(parameters, data.inputs.shape[1:], data.targets.shape[1:])
         validation = (data.validation_inputs, data.validation_targets) if len(data.validation_inputs) else None
-        self._model.fit(
-            data.inputs,
-            data.targets,
-            validation_data=validation,
-            epochs=parameters.epochs,
-            batch_size=parameters.batch_size,
-            verbose=0,
-            callbacks=[
-                _Notes(note, parameters.epochs),
-                keras.callbacks.EarlyStopping(
-                    monitor="val_loss" if validation else "loss",
-                    patience=parameters.patience,
-                    restore_best_weights=True,
-                ),
-            ],
+        early_stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss" if validation else "loss", patience=parameters.patience, restore_best_weights=True
         )
+        with _memory_errors():
+            self._model.fit(
+                data.inputs,
+                data.targets,
+                validation_data=validation,
+                epochs=parameters.epochs,
+                batch_size=parameters.batch_size,
+                verbose=0,
+                callbacks=[_Notes(note, parameters.epochs), early_stopping],
+            )
         return parameters.epochs
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
-        forecast: NDArray[np.float32] = self._model.predict(inputs, batch_size=_PREDICT_BATCH, verbose=0)
+        with _memory_errors():
+            forecast: NDArray[np.float32] = self._model.predict(inputs, batch_size=_PREDICT_BATCH, verbose=0)
         return forecast
 
     def save(self, folder: Path) -> Path:
@@ -85,6 +86,15 @@ def build(parameters: DenseParameters, input_shape: tuple[int, ...], output_shap
     model = keras.Sequential(layers)
     model.compile(optimizer=keras.optimizers.Adam(parameters.learning_rate), loss="mse")
     return model
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """TensorFlow has an error of its own for memory that ran out."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(str(error)) from error
 
 
 class _Notes(keras.callbacks.Callback):  # type: ignore[misc]

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import skops.io
+import skops.io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, Ridge  # type: ignore[import-untyped]
 
 from services.trainer.models.base import Epoch, Forecaster, Report, TrainingData, Windows
 from shared.series.model_parameters import LinearParameters, ModelParameters
 
-_TRUSTED = ["sklearn.linear_model._base.LinearRegression", "sklearn.linear_model._ridge.Ridge"]
+_ALLOWED = (LinearRegression, Ridge)
 
 
 class Linear(Forecaster):
     """scikit-learn's least squares; one fit, so one epoch."""
 
     file_name: ClassVar[str] = "model.skops"
+    libraries: ClassVar[tuple[str, ...]] = ("sklearn", "skops")
 
     def __init__(self, parameters: ModelParameters) -> None:
         super().__init__(parameters)
@@ -32,15 +33,16 @@ class Linear(Forecaster):
         self._estimator = Ridge(alpha=ridge) if ridge > 0 else LinearRegression()
         self._output_shape = (data.targets.shape[1], data.targets.shape[2])
         self._estimator.fit(_flat(data.inputs), _flat(data.targets))
-        note(Epoch(1, 1, self._loss(data.inputs, data.targets) or 0.0, self._loss(data.validation_inputs, data.validation_targets)))
+        validation = (data.validation_inputs, data.validation_targets)
+        note(
+            Epoch(1, 1, self._loss(data.inputs, data.targets), self._loss(*validation) if len(validation[0]) else None)
+        )
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
         flat: NDArray[np.float64] = self._estimator.predict(_flat(inputs))
         return flat.reshape(len(inputs), *self._output_shape)
 
-    def _loss(self, inputs: Windows, targets: Windows) -> float | None:
-        if len(inputs) == 0:
-            return None
+    def _loss(self, inputs: Windows, targets: Windows) -> float:
         return float(np.mean((self._predict(inputs) - targets) ** 2))
 
     def save(self, folder: Path) -> Path:
@@ -51,9 +53,11 @@ class Linear(Forecaster):
 
     @classmethod
     def load(cls, folder: Path, parameters: ModelParameters, output_shape: tuple[int, int]) -> Self:
-        """See :class:`Forecaster`."""
+        """See :class:`Forecaster`. Raises ValueError for a file that holds anything else."""
         model = cls(parameters)
-        model._estimator = skops.io.load(folder / cls.file_name, trusted=_TRUSTED)
+        model._estimator = skops.io.load(folder / cls.file_name, trusted=[])
+        if type(model._estimator) not in _ALLOWED:
+            raise ValueError(f"{cls.file_name} holds {type(model._estimator).__name__}, which is no linear model")
         model._output_shape = output_shape
         return model
 

@@ -12,6 +12,12 @@ MODELS = {
 }
 
 
+def load_all() -> None:
+    """Import every model, so that a job does not wait for it."""
+    for kind in MODELS:
+        model_class(kind)
+
+
 def model_class(kind: str) -> type[Forecaster]:
     """Raises KeyError for a kind that has no file; the configuration knows the same kinds (a test compares)."""
     module_name, _, class_name = MODELS[kind].partition(":")

@@ -74,7 +74,8 @@ def test_f12_marks_are_never_mixed(refuse: Refuse) -> None:
 
 
 def test_f12_thousands_are_never_read_as_decimals(refuse: Refuse) -> None:
-    assert "'1.234'" in refuse("time;load;loss\n2024-01-01;1.234;0,5\n2024-01-02;5.678;0,25\n").detail
+    rows = "2024-01-01;1.234;0,5;1,5\n2024-01-02;5.678;0,25;2,5\n"
+    assert "column 'load'" in refuse(f"time;load;loss;gain\n{rows}").detail
 
 
 def test_f12_a_few_lost_values_are_counted_and_shown(analyse: Analyse) -> None:
