@@ -29,7 +29,7 @@ def demo(
     data: DataDirectory = DEFAULT_DATA,
     port: Annotated[int | None, typer.Option(help="Port of the gateway; else the first free one from 8080 on.")] = None,
 ) -> None:
-    """Start everything, train two models on half a year of real power consumption, show the comparison, stop.
+    """Start everything, train two models on four months of real power consumption, show the comparison, stop.
 
     Example: foretide demo
     """

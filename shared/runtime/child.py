@@ -96,7 +96,8 @@ def serve(work: Callable[[dict[str, Any], Report], dict[str, Any]]) -> None:
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(65536):
+    # Not through sys.stdin: its lock would be held while the interpreter ends.
+    while os.read(0, 65536):
         pass
     os._exit(3)
 

@@ -233,6 +233,13 @@ def _resolve(entry: SeriesConfiguration, index: int, files: Mapping[str, FileCol
     if file_id is None:
         raise _unknown(f"{where}.file", "file", entry.file, sorted(by_name))
     columns = files[file_id]
+    if columns.time_column is None:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="A file has no time column",
+            detail=f"{where}.file: no column of {columns.file_name} could be read as times.",
+            recovery=["Look at the file's analysis for what was tried.", "Upload it with ISO 8601 times."],
+        )
     if entry.time_column is not None and entry.time_column not in columns.columns:
         raise _unknown(f"{where}.time_column", f"column of {columns.file_name}", entry.time_column, columns.columns)
     value_column = entry.value_column

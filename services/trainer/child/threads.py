@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 
 def limit_threads(count: int) -> None:

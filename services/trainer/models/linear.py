@@ -33,10 +33,10 @@ class Linear(Forecaster):
         self._estimator = Ridge(alpha=ridge) if ridge > 0 else LinearRegression()
         self._output_shape = (data.targets.shape[1], data.targets.shape[2])
         self._estimator.fit(_flat(data.inputs), _flat(data.targets))
-        validation = (data.validation_inputs, data.validation_targets)
-        note(
-            Epoch(1, 1, self._loss(data.inputs, data.targets), self._loss(*validation) if len(validation[0]) else None)
-        )
+        loss, val_loss = self._loss(data.inputs, data.targets), None
+        if len(data.validation_inputs):
+            val_loss = self._loss(data.validation_inputs, data.validation_targets)
+        note(Epoch(1, 1, loss, val_loss))
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
         flat: NDArray[np.float64] = self._estimator.predict(_flat(inputs))

@@ -87,6 +87,8 @@ def _numbers(profiles: Profiles) -> int:
 
 
 def _profile(table: Table, columns: Sequence[int], mark: DecimalMark) -> Profiles:
+    if not columns:
+        return {}
     cells = [pl.col(str(index)) for index in columns]
     typed = table.rows().select(
         *(number(cell, mark).alias(f"{index}") for index, cell in zip(columns, cells, strict=True)),

@@ -57,7 +57,9 @@ def test_nul_bytes_are_refused_with_their_line(refuse: Refuse, content: bytes) -
     assert problem.technical_details["line"] == content.count(b"\n") + 1
 
 
-@pytest.mark.parametrize("content", ["hello\nworld\n", "time,state\n2024-01-01,on\n2024-01-02,off\n"])
+@pytest.mark.parametrize(
+    "content", ["hello\nworld\n", "time\n2024-01-01\n", "time,state\n2024-01-01,on\n2024-01-02,off\n"]
+)
 def test_a_file_without_numbers_is_refused(refuse: Refuse, content: str) -> None:
     assert refuse(content).title == "The file has no column of numbers"
 

@@ -1,0 +1,127 @@
+"""The whole chain as its users and its killers see it: upload to stored results on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from foretide.client.http import Client
+from foretide.client.watch import Message, watch
+from foretide.local_stack import RunningStack, local_stack
+from foretide.stack.ports import Ports
+from foretide.stack.rabbitmq import RabbitServer
+from tests.integration.chain import (
+    FAST,
+    Outsider,
+    all_events,
+    begin_session,
+    completed,
+    kill,
+    outsider,
+    unreferenced_objects,
+)
+from tests.ports import free_port
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
+    async with local_stack(tmp_path_factory.mktemp("chain"), port=free_port(), settings=FAST) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def listener(stack: RunningStack) -> AsyncIterator[Outsider]:
+    async with outsider(stack) as heard:
+        yield heard
+
+
+@pytest.fixture
+async def client(stack: RunningStack) -> AsyncIterator[Client]:
+    async with Client(stack.url, stack.token) as made:
+        yield made
+
+
+async def test_f35_upload_to_stored_results_without_any_client_watching(
+    stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path)
+    await completed(client, session_id)
+    await all_events(stack, listener, session_id)
+    results = await client.results(session_id)
+    assert [entry["status"] for entry in results["results"]] == ["completed", "completed"]
+    assert results["bestModel"]["model"] in ("Linear", "Dense")
+    assert results["comparison"][0]["targets"]["load"]["rmse"] > 0
+    assert await unreferenced_objects(stack) == set()
+
+
+async def test_a_watcher_sees_progress_and_every_numbered_message_once(
+    stack: RunningStack, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=8)
+    seen: list[Message] = []
+    async with watch(stack.url, stack.token, session_id) as messages:
+        while not seen or seen[-1].event != "training_complete":
+            seen.append(await asyncio.wait_for(messages.get(), 90))
+    numbers = [message.sequence for message in seen if message.sequence is not None]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert {"training_progress", "model_complete", "results_stored"} <= {message.event for message in seen}
+
+
+@pytest.mark.parametrize(
+    ("part", "moment"),
+    [
+        ("gateway", "uploaded"),
+        ("upload", "generating"),
+        ("dataset-api", "generating"),
+        ("dataset-worker", "generating"),
+        ("trainer-api", "training"),
+        ("trainer-worker", "training"),
+        ("results", "training"),
+        ("notifier", "training"),
+    ],
+)
+async def test_f27_f28_a_session_completes_although_a_service_is_killed(
+    stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path, part: str, moment: str
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=20)
+    if moment == "training":
+        await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    killed = kill(stack, part)
+    await until(lambda: stack.supervisor.process_ids.get(part, killed) != killed, what=f"{part} started again")
+    await completed(client, session_id)
+    await all_events(stack, listener, session_id)
+    assert await unreferenced_objects(stack) == set()
+
+
+async def test_a_session_completes_although_an_external_broker_is_stopped_for_20_seconds(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("broker")
+    broker = RabbitServer(folder, Ports(folder / "ports.json"))
+    await broker.start()
+    monkeypatch.setenv("FORETIDE_BUS_URL", broker.url)
+    try:
+        data = tmp_path_factory.mktemp("outage")
+        async with (
+            local_stack(data, port=free_port(), settings=FAST) as stack,
+            outsider(stack) as listener,
+            Client(stack.url, stack.token) as client,
+        ):
+            assert stack.bus_url == broker.url
+            session_id = await begin_session(client, tmp_path_factory.mktemp("files"), epochs=20)
+            await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+            await broker.stop()
+            # The one wait that is the test itself: the outage.
+            await asyncio.sleep(20)
+            await broker.start()
+            await completed(client, session_id, seconds=180)
+            await all_events(stack, listener, session_id)
+            assert await unreferenced_objects(stack) == set()
+    finally:
+        await broker.stop()
