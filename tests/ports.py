@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+import random
+
+from foretide.stack.ports import is_free
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on now, below those that the system gives to outgoing connections."""
+    return next(port for port in iter(lambda: random.randrange(20_000, 32_000), None) if is_free(port))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import anyio
 import httpx
@@ -16,6 +17,9 @@ from shared.problems import Category, Problem, ProblemError
 
 CHUNK_BYTES = 1024 * 1024
 _PARALLEL_CHUNKS = 4
+_AWAY_SECONDS = 20.0
+_AWAY_STATUSES = (502, 503)
+_RETRY_SECONDS = 0.3
 
 
 class Client:
@@ -147,21 +151,32 @@ class Client:
         return target
 
     async def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """One call; its JSON answer."""
-        try:
-            answer = await self._http.request(method, path, **arguments)
-        except httpx.HTTPError as error:
-            raise ProblemError(
-                Category.BUS_UNAVAILABLE,
-                title="Foretide does not answer",
-                detail=f"{self.url}: {error or type(error).__name__}",
-                recovery=["Check that it runs (`foretide doctor`) and that the address is right."],
-                retryable=True,
-            ) from error
+        """One call; its JSON answer. Repeated while Foretide is away for a moment: a key makes that harmless."""
+        headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
+        deadline = anyio.current_time() + _AWAY_SECONDS
+        while True:
+            try:
+                answer = await self._http.request(method, path, headers=headers, **arguments)
+                if answer.status_code not in _AWAY_STATUSES or anyio.current_time() > deadline:
+                    break
+            except httpx.HTTPError as error:
+                if anyio.current_time() > deadline:
+                    raise _no_answer(self.url, error) from error
+            await anyio.sleep(_RETRY_SECONDS)
         if answer.is_error:
             raise _problem(answer)
         document: dict[str, Any] = answer.json()
         return document
+
+
+def _no_answer(url: str, error: httpx.HTTPError) -> ProblemError:
+    return ProblemError(
+        Category.BUS_UNAVAILABLE,
+        title="Foretide does not answer",
+        detail=f"{url}: {error or type(error).__name__}",
+        recovery=["Check that it runs (`foretide doctor`) and that the address is right."],
+        retryable=True,
+    )
 
 
 def _size(path: Path) -> int:

@@ -17,9 +17,9 @@ from services.upload.analysis.readings import propose_readings
 from services.upload.analysis.refusal import refusal
 from services.upload.analysis.report import report_ambiguities, report_candidates, report_columns, report_preview
 from services.upload.analysis.sample import take_sample
-from services.upload.analysis.selection import select_all, select_timed
+from services.upload.analysis.selection import select_rows
 from services.upload.analysis.table import Table, open_table
-from services.upload.analysis.timeline import NO_TIMES, describe_times
+from services.upload.analysis.timeline import describe_times
 from services.upload.analysis.timestamps import Candidate, find_times
 from shared.problems import ProblemError
 
@@ -36,9 +36,8 @@ def analyse_file(
 
     ``file_name`` is what the user calls the file: it appears in messages and is never opened. ``timezone`` is the
     zone of times written without an offset. The copy has the column ``time`` (UTC, nanoseconds), sorted and without
-    repetition, and one float64 column per number column; a file without times gives number columns only, in its own
-    order. Raises DATA_VALIDATION, naming line, column and value where there are such, for what is no CSV file, is
-    malformed, has no numbers, or would lose values.
+    repetition, and one float64 column per number column. Raises DATA_VALIDATION, naming line, column and value where
+    there are such, for what is no CSV file, is malformed, has no times or no numbers, or would lose values.
     """
     overrides = overrides or AnalysisOverrides()
     check_timezone(timezone, file_name)
@@ -67,7 +66,6 @@ def _analyse_table(
 ) -> Analysis:
     dialect = table.dialect
     columns = range(dialect.width)
-    chosen = candidates[0] if candidates else None
     times = _time_columns(candidates)
     others = [index for index in columns if index not in times]
     profiles, mark = profile_columns(table, others, mark_given=overrides.decimal_mark is not None)
@@ -76,20 +74,20 @@ def _analyse_table(
     values = [index for index in others if index not in overrides.text_columns]
     kinds = _settle_kinds(table, times, values, profiles, mark)
     names = canonical_names(dialect.labels, kinds)
+    if not candidates:
+        raise _no_times(table, kinds)
 
+    chosen = candidates[0]
     localised = _localised(chosen, timezone)
-    if chosen is None or localised is None:
-        selection, timeline = select_all(table), NO_TIMES
-    else:
-        selection = select_timed(table, chosen, localised.utc, timezone)
-        timeline = describe_times(localised.utc.filter(selection.kept))
+    selection = select_rows(table, chosen, localised.utc, timezone)
     if not selection.kept.any():
         raise _nothing_left(table, timezone)
+    timeline = describe_times(localised.utc.filter(selection.kept))
     write_canonical(
         table,
         {index: names[index] for index in columns if kinds[index] == "number"},
         mark,
-        utc=localised.utc if localised else None,
+        utc=localised.utc,
         kept=selection.kept,
         path=parquet_path,
     )
@@ -103,7 +101,7 @@ def _analyse_table(
         blank_rows=selection.blank_count,
         columns=report_columns(table, names, kinds, profiles, mark, selection.blank_count),
         time_candidates=report_candidates(candidates, names, timezone),
-        time_column=names[chosen.reading.column] if chosen else None,
+        time_column=names[chosen.reading.column],
         timezone=timezone,
         first_time=timeline.first,
         last_time=timeline.last,
@@ -118,7 +116,7 @@ def _analyse_table(
         rejected_rows=selection.rejected,
         rejected_count=selection.rejected_count,
         canonical_rows=int(selection.kept.sum()),
-        ambiguities=report_ambiguities(candidates, names, timezone, localised.repeated if localised else 0),
+        ambiguities=report_ambiguities(candidates, names, timezone, localised.repeated),
         preview=report_preview(table),
     )
 
@@ -156,9 +154,23 @@ def _no_numbers(table: Table, texts: Sequence[int], mark: DecimalMark) -> Proble
     )
 
 
-def _localised(chosen: Candidate | None, timezone: str) -> Localised | None:
-    if chosen is None:
-        return None
+def _no_times(table: Table, kinds: Sequence[Kind]) -> ProblemError:
+    # What was meant as a time is most likely text; where all are numbers, times tend to come first.
+    suspect = kinds.index("text") if "text" in kinds else 0
+    return refusal(
+        table.file_name,
+        title="The file has no column of times",
+        found="no column holds dates or times in a known format, so nothing says when its values were measured.",
+        column=table.dialect.title(suspect),
+        value=report_preview(table)[0][suspect],
+        recovery=[
+            "Upload a CSV file with one time per row, best as 2024-01-31 13:45 or 2024-01-31T13:45Z.",
+            "31.01.2024 13:45, 31/01/2024 13:45, 01/31/2024 13:45 and seconds since 1970 are read, too.",
+        ],
+    )
+
+
+def _localised(chosen: Candidate, timezone: str) -> Localised:
     return Localised(chosen.times, 0) if chosen.reading.has_offset else localise(chosen.times, timezone)
 
 

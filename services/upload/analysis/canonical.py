@@ -49,21 +49,19 @@ def write_canonical(
     numbers: Mapping[int, str],
     mark: DecimalMark,
     *,
-    utc: pl.Series | None,
+    utc: pl.Series,
     kept: pl.Series,
     path: Path,
 ) -> None:
     """Write ``TIME`` (UTC, nanoseconds) and one float64 column for each of ``numbers`` (index: name) to ``path``.
 
-    ``utc`` has the time of each row, without which there is no ``TIME`` and the file's order stays; ``kept`` says
-    which rows are written. The same file gives the same bytes.
+    ``utc`` has the time of each row; ``kept`` says which rows are written. The same file gives the same bytes.
     """
     rows = table.rows().select(number(pl.col(str(index)), mark).alias(name) for index, name in numbers.items())
-    if utc is not None:
-        rows = pl.concat([pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME)]), rows], how="horizontal")
+    rows = pl.concat([pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME)]), rows], how="horizontal")
     if not kept.all():
         rows = pl.concat([rows, pl.LazyFrame([kept.alias(_KEPT)])], how="horizontal").filter(_KEPT).drop(_KEPT)
-    if utc is not None and not utc.filter(kept).is_sorted():
+    if not utc.filter(kept).is_sorted():
         rows = rows.sort(TIME)
     table.read(
         rows.sink_parquet(

@@ -108,11 +108,11 @@ class Analysis(Part):
     blank_rows: int
     columns: list[Column]
     time_candidates: list[TimeCandidate] = Field(description="Best first; the first one was taken.")
-    time_column: str | None
+    time_column: str
     timezone: str
-    first_time: str | None = Field(description="ISO 8601, UTC.")
-    last_time: str | None
-    step_minutes: float | None = Field(description="Median distance of neighbouring times.")
+    first_time: str = Field(description="ISO 8601, UTC.")
+    last_time: str
+    step_minutes: float | None = Field(description="Median distance of neighbouring times; none for one row.")
     step_mode_minutes: float | None = Field(description="Most frequent distance.")
     irregular_steps: int = Field(description="Distances that differ from the median.")
     gaps: list[Gap]

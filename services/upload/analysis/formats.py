@@ -12,11 +12,12 @@ _CLOCK = (
     r"(?P<hour>\d{1,2}):\d{2}(?P<seconds>:\d{2}(?P<fraction>\.\d{1,9})?)?(?P<half> ?[AaPp][Mm])?"
     r"(?P<offset> ?(?:Z|[+-]\d{2}(?::?\d{2})?))?"
 )
+_CLOCK_WITHOUT_COLONS = r"(?P<digits>\d{4}(?:\d{2})?)(?P<basic_offset>Z|[+-]\d{2}(?::?\d{2})?)?"
 _TIME = re.compile(
     r"(?:(?P<compact>(?:19|20|21)\d{6})"
     r"|(?P<year>\d{4})(?P<separator>[-/.])\d{1,2}(?P=separator)\d{1,2}"
     r"|(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<last>\d{4}|\d{2}))"
-    rf"(?:(?P<gap>[ T]|, ){_CLOCK})?"
+    rf"(?:(?P<gap>[ T]|, )(?:{_CLOCK}|{_CLOCK_WITHOUT_COLONS}))?"
 )
 _CLOCK_ALONE = re.compile(_CLOCK)
 
@@ -44,7 +45,7 @@ def time_formats(cell: str) -> list[TimeFormat]:
     if match is None:
         return []
     clock_name, clock_pattern = _clock(match)
-    has_offset = match["offset"] is not None
+    has_offset = bool(match["offset"] or match["basic_offset"])
     return [
         TimeFormat(order, order + clock_name, pattern + clock_pattern, has_offset)
         for order, pattern in _date_orders(match)
@@ -103,6 +104,10 @@ def _date_orders(match: re.Match[str]) -> list[tuple[str, str]]:
 def _clock(match: re.Match[str]) -> tuple[str, str]:
     if match["gap"] is None:
         return "", ""
+    if match["digits"]:
+        seconds, offset = len(match["digits"]) == 6, match["basic_offset"] is not None
+        name = match["gap"] + "hhmm" + "ss" * seconds + "+hh:mm" * offset
+        return name, match["gap"] + "%H%M" + "%S" * seconds + "%#z" * offset
     name, pattern = match["gap"] + "hh:mm", match["gap"] + ("%I:%M" if match["half"] else "%H:%M")
     if match["seconds"]:
         name, pattern = name + ":ss", pattern + ":%S"

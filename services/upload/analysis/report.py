@@ -73,8 +73,6 @@ def report_ambiguities(
     candidates: Sequence[Candidate], names: Sequence[str], timezone: str, repeated: int
 ) -> list[Ambiguity]:
     """What could have been read otherwise. ``repeated``: rows whose local time happens twice."""
-    if not candidates:
-        return []
     chosen = candidates[0].reading
     name = names[chosen.column]
     found = []

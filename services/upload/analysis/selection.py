@@ -25,13 +25,7 @@ class Selection:
     duplicate_count: int
 
 
-def select_all(table: Table) -> Selection:
-    """The rows of a file without times: all that are not blank."""
-    kept = ~table.read(table.rows().select(blank(pl.all()).alias(ROW))).to_series()
-    return Selection(kept, int((~kept).sum()), [], 0, [], 0)
-
-
-def select_timed(table: Table, candidate: Candidate, utc: pl.Series, timezone: str) -> Selection:
+def select_rows(table: Table, candidate: Candidate, utc: pl.Series, timezone: str) -> Selection:
     """The first row of each time. ``utc`` has the time of each row, null where it has none or none that exists."""
     kept = utc.is_not_null() & utc.is_first_distinct()
     without_time, blank_count = _rows_without_time(table, candidate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -15,10 +15,10 @@ _GAP_STEPS = 1.5
 
 @dataclass(frozen=True)
 class Timeline:
-    """Facts about one series of UTC times; times as ISO 8601, None where there are too few of them."""
+    """Facts about one series of UTC times; ``first`` and ``last`` as ISO 8601, no step where there is one time only."""
 
-    first: str | None
-    last: str | None
+    first: str
+    last: str
     step_minutes: float | None
     step_mode_minutes: float | None
     irregular_steps: int
@@ -27,20 +27,15 @@ class Timeline:
     unsorted: int
 
 
-NO_TIMES = Timeline(None, None, None, None, 0, [], 0, 0)
-
-
 def describe_times(times: pl.Series) -> Timeline:
-    """Facts about ``times``: nanoseconds UTC, without nulls or repetitions, in the order of the file."""
-    if times.is_empty():
-        return NO_TIMES
+    """Facts about ``times``: nanoseconds UTC, at least one, without nulls or repetitions, in the order of the file."""
     unsorted = int((times.cast(pl.Int64).diff() < 0).sum())
     times = times.sort()
     steps = times.cast(pl.Int64).diff().drop_nulls()
     step, mode = steps.quantile(0.5, interpolation="nearest"), steps.mode().min()
     first, last = iso_times(times.gather([0, len(times) - 1]))
     if step is None or not isinstance(mode, int):
-        return replace(NO_TIMES, first=first, last=last)
+        return Timeline(first, last, None, None, 0, [], 0, 0)
     gaps = (steps > _GAP_STEPS * step).arg_true()
     return Timeline(
         first=first,

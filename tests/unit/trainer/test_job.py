@@ -25,7 +25,7 @@ from tests.unit.trainer.conftest import WriteDataset
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 SMALL: dict[str, dict[str, Any]] = {
     "Linear": {"kind": "Linear"},
-    "Dense": {"kind": "Dense", "layers": 2, "units": 32, "epochs": 12, "batch_size": 64, "learning_rate": 0.003},
+    "Dense": {"kind": "Dense", "layers": 2, "units": 32, "epochs": 8, "batch_size": 64, "learning_rate": 0.005},
 }
 ARTIFACTS = {"scalers.json", "evaluation.json", "history.json", "model_card.json", "forecasts.npz"}
 HOLIDAYS = {"holiday": {"country": "AT", "start_hours": 1, "end_hours": 24}}
@@ -49,7 +49,8 @@ def trained(
     """For each kind: the folder of its artifacts, the final message, and the progress told before."""
     done = {}
     for kind in sorted(MODELS):
-        folder, told = tmp_path_factory.mktemp(kind), []
+        folder = tmp_path_factory.mktemp(kind)
+        told: list[dict[str, Any]] = []
         message = run_job(job(load_dataset, folder, SMALL[kind], "load"), told.append)
         done[kind] = (folder, message, told)
     return done
@@ -152,7 +153,7 @@ def test_every_model_learns_the_synthetic_load(kind: str, trained: Trained) -> N
     assert metrics["learned_nothing"] is False
 
 
-def test_with_the_holiday_calendar_linear_and_dense_learn_more(
+def test_with_the_holiday_calendar_linear_learns_more(
     tmp_path: Path, job: MakeJob, trained: Trained, write_dataset_files: WriteDataset
 ) -> None:
     load, temperature = load_and_temperature()
@@ -195,14 +196,14 @@ def test_progress_goes_through_the_phases_and_never_back(kind: str, trained: Tra
     assert message["summary"]["epochs_completed"] == (len(history) if requested else None)
 
 
-def test_f75_the_same_job_gives_the_same_forecasts(
-    tmp_path: Path, job: MakeJob, trained: Trained, load_dataset: Path
-) -> None:
-    message = run_job(job(load_dataset, tmp_path, SMALL["Dense"], "load"), lambda _: None)
+def test_f75_the_same_job_gives_the_same_forecasts(tmp_path: Path, job: MakeJob, load_dataset: Path) -> None:
+    model = {"kind": "Dense", "layers": 1, "units": 8, "epochs": 1, "batch_size": 256}
+    folders = [tmp_path / "first", tmp_path / "second"]
 
-    folder, first, _ = trained["Dense"]
-    assert message["metrics"] == first["metrics"]
-    assert (tmp_path / "forecasts.npz").read_bytes() == (folder / "forecasts.npz").read_bytes()
+    metrics = [run_job(job(load_dataset, folder, model, "load"), lambda _: None)["metrics"] for folder in folders]
+
+    assert metrics[0] == metrics[1]
+    assert len({(folder / "forecasts.npz").read_bytes() for folder in folders}) == 1
 
 
 def test_each_of_several_targets_has_its_own_job(

@@ -115,8 +115,8 @@ def test_f16_a_number_column_called_time_is_not_taken_for_the_times(analyse: Ana
         ("2024-01-01;1;2\n2024-01-02;1;2\n", False),
         ("2024-01-01;-;2\n2024-01-02;1;2\n", False),
         ("2024-01-01;off;2\n2024-01-02;1;2\n2024-01-03;1;2\n", False),
-        ("a,b\n1,2\n", True),
-        ("1,2\n3,4\n", False),
+        ("epoch,b\n1705104000,2\n", True),
+        ("1705104000,2\n1705107600,4\n", False),
     ],
 )
 def test_a_header_is_text_above_values(analyse: Analyse, content: str, has_header: bool) -> None:

@@ -18,6 +18,8 @@ JANUARY_13 = ["2024-01-13 00:00", "2024-01-13 12:30"]
         ("2024-01-13T00:00Z", "2024-01-13T12:30Z", "yyyy-mm-ddThh:mm+hh:mm"),
         ("2024-01-13T01:00:00+01:00", "2024-01-13T13:30:00+0100", "yyyy-mm-ddThh:mm:ss+hh:mm"),
         ("2024-01-12 20:30-03:30", "2024-01-13 12:30+00", "yyyy-mm-dd hh:mm+hh:mm"),
+        ("20240113T0000", "20240113T1230", "yyyymmddThhmm"),
+        ("20240113T010000+0100", "20240113T123000Z", "yyyymmddThhmmss+hh:mm"),
         ("2024/01/13 00:00", "2024/01/13 12:30", "yyyy/mm/dd hh:mm"),
         ("13.01.2024 00:00", "13.01.2024 12:30", "dd.mm.yyyy hh:mm"),
         ("13.01.2024 00:00:00", "13.01.2024 12:30:00", "dd.mm.yyyy hh:mm:ss"),
@@ -138,19 +140,26 @@ def test_counters_are_values_where_there_are_times(analyse: Analyse) -> None:
     assert found.analysis.ambiguities == []
 
 
-def test_unordered_large_numbers_are_not_times(analyse: Analyse) -> None:
+def test_unordered_large_numbers_are_not_times(refuse: Refuse) -> None:
     numbers = [1705104000, 1605104000, 1805104000, 1505104000, 1605104000]
-    found = analyse("".join(f"{number},{position}\n" for position, number in enumerate(numbers)))
-    assert found.analysis.time_column is None
-    assert found.canonical.columns == ["column 1", "column 2"]
+    problem = refuse("".join(f"{number},{position}\n" for position, number in enumerate(numbers)))
+    assert problem.title == "The file has no column of times"
 
 
-def test_a_file_without_times_keeps_its_order(analyse: Analyse) -> None:
-    found = analyse("a,b\n3,1\n\n1,2\n2,3\n")
-    assert found.analysis.time_column is None
-    assert found.analysis.first_time is None
-    assert found.analysis.time_candidates == []
-    assert found.canonical["a"].to_list() == [3, 1, 2]
+@pytest.mark.parametrize(
+    ("content", "suspect"),
+    [
+        ("a,b\n3,1\n\n1,2\n2,3\n", "column 'a'"),
+        ("load,when\n1,\n2,first of May\n", "column 'when'"),
+        ("week;load\n2024-W05;1,5\n2024-W06;2,5\n", "column 'week'"),
+    ],
+)
+def test_a_file_without_times_is_refused_and_the_likeliest_column_is_named(
+    refuse: Refuse, content: str, suspect: str
+) -> None:
+    problem = refuse(content)
+    assert problem.title == "The file has no column of times"
+    assert suspect in problem.detail
 
 
 def test_columns_and_formats_that_do_not_fit_are_refused(refuse: Refuse) -> None:

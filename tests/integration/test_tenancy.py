@@ -1,0 +1,182 @@
+"""Nobody reaches what is somebody else's: over every route, in the query and in the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+
+from foretide.stack.servers import LocalServers
+from services.dataset.app import create_api as dataset_api
+from services.notifier.api import router as notifier_router
+from services.results.app import create_app as results_app
+from services.trainer.app import create_api as trainer_api
+from services.upload.app import create_app as upload_app
+from shared.database.pool import Database
+from shared.runtime.service import Service
+from tests.integration.apps import caller, running, settings_for
+from tests.integration.conftest import Owned, make_session
+
+pytestmark = pytest.mark.integration
+
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/api/files")
+_IDENTIFIER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+@pytest.fixture(scope="module")
+async def applications(servers: LocalServers) -> AsyncIterator[list[FastAPI]]:
+    """Every service's HTTP side."""
+    settings = settings_for(servers)
+    notifier = Service("notifier", settings).application("notifier", [notifier_router])
+    made = [upload_app(settings), dataset_api(settings), trainer_api(settings), results_app(settings), notifier]
+    async with running(made[0]), running(made[1]), running(made[2]), running(made[3]), running(made[4]):
+        yield made
+
+
+def operations(application: FastAPI) -> list[tuple[str, str]]:
+    """Every method and path of an application's OpenAPI document."""
+    return [
+        (method.upper(), path)
+        for path, methods in application.openapi()["paths"].items()
+        for method in methods
+        if not path.startswith(PUBLIC)
+    ]
+
+
+def filled(path: str, owned: Owned) -> str:
+    """The path with the owner's identifiers in it."""
+    return _IDENTIFIER.sub(lambda match: owned.session_id if match[1] == "sessionId" else str(uuid4()), path)
+
+
+async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
+    body = {"name": "mine now"} if method == "PATCH" else {}
+    return await client.request(method, path, json=body if method in ("POST", "PUT", "PATCH") else None)
+
+
+async def test_f51_another_users_session_is_not_found_on_any_route(
+    applications: list[FastAPI], servers: LocalServers, database: Database
+) -> None:
+    """Generated from the OpenAPI documents: a new route is in this test by itself."""
+    owned = await make_session(database)
+    tried = 0
+    for application in applications:
+        async with caller(application, servers) as stranger:
+            for method, path in operations(application):
+                if "{sessionId}" not in path:
+                    continue
+                answer = await call(stranger, method, filled(path, owned))
+                assert answer.status_code == 404, f"{method} {path}: {answer.status_code} {answer.text}"
+                assert answer.json()["category"] == "NOT_FOUND"
+                tried += 1
+    assert tried >= 14
+    async with database.transaction() as transaction:
+        row = await transaction.fetch_row(
+            "select name, status from training_sessions where session_id = $1", owned.session_id
+        )
+    assert tuple(row or ()) == ("test", "uploaded")
+
+
+async def test_every_route_refuses_no_token_a_bad_one_and_an_expired_one(
+    applications: list[FastAPI], servers: LocalServers, session: Owned
+) -> None:
+    claims = {
+        "sub": str(session.user_id),
+        "aud": "authenticated",
+        "role": "authenticated",
+        "iat": datetime.now(UTC) - timedelta(hours=2),
+        "exp": datetime.now(UTC) - timedelta(hours=1),
+    }
+    expired = jwt.encode(claims, servers.jwt_secret, algorithm="HS256")
+    forged = jwt.encode({**claims, "exp": datetime.now(UTC) + timedelta(hours=1)}, "x" * 32, algorithm="HS256")
+    for application in applications:
+        async with caller(application, servers) as client:
+            for method, path in operations(application):
+                for authorization in (None, f"Bearer {forged}", f"Bearer {expired}", "Bearer nonsense"):
+                    client.headers.pop("Authorization", None)
+                    if authorization:
+                        client.headers["Authorization"] = authorization
+                    answer = await call(client, method, filled(path, session))
+                    assert answer.status_code == 401, f"{method} {path} with {authorization}: {answer.status_code}"
+                    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_f30_reads_never_create(
+    applications: list[FastAPI], servers: LocalServers, database: Database
+) -> None:
+    async def count() -> int:
+        async with database.transaction() as transaction:
+            value: int = await transaction.fetch_value("select count(*) from training_sessions")
+            return value
+
+    before = await count()
+    nowhere = Owned(str(uuid4()), uuid4())
+    for application in applications:
+        async with caller(application, servers, nowhere.user_id) as client:
+            for method, path in operations(application):
+                if method == "GET" and "{sessionId}" in path:
+                    assert (await client.get(filled(path, nowhere))).status_code == 404
+    assert await count() == before
+
+
+async def test_f53_deleting_all_sessions_deletes_only_mine(
+    applications: list[FastAPI], servers: LocalServers, database: Database
+) -> None:
+    mine = [await make_session(database) for _ in range(1)]
+    user_id = mine[0].user_id
+    mine.append(await make_session(database, user_id=user_id))
+    theirs = await make_session(database)
+    async with caller(applications[0], servers, user_id) as client:
+        answer = await client.delete("/api/training/sessions")
+        assert sorted(answer.json()["sessionIds"]) == sorted(owned.session_id for owned in mine)
+        assert (await client.get("/api/training/sessions")).json()["items"] == []
+    async with caller(applications[0], servers, theirs.user_id) as other:
+        assert (await other.get(f"/api/training/sessions/{theirs.session_id}")).status_code == 200
+
+
+async def test_the_database_is_a_second_wall(servers: LocalServers, database: Database) -> None:
+    """Row-level security: as a user only own rows are seen, nothing is written; as anon nothing is seen."""
+    owned, other = await make_session(database), await make_session(database)
+    async with database.transaction(owned.user_id) as transaction:
+        seen = await transaction.fetch("select session_id from training_sessions")
+        assert [row["session_id"] for row in seen] == [owned.session_id]
+    for statement in (
+        "update training_sessions set name = 'mine' where true",
+        "delete from training_sessions where true",
+        "insert into training_sessions (session_id, user_id, name) values ('x', auth.uid(), 'x')",
+        "select * from outbox",
+        "select foretide.record_message('e', 'r', false, gen_random_uuid(), 't', 's', 's', 'u', null, '{}')",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with database.transaction(owned.user_id) as transaction:
+                await transaction.execute(statement)
+    connection = await asyncpg.connect(servers.database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('role', 'anon', true)")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch("select * from training_sessions")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch("select * from training_sessions")
+    finally:
+        await connection.close()
+    assert other.session_id != owned.session_id
+
+
+async def test_no_role_leaks_from_one_transaction_to_the_next(database: Database) -> None:
+    owned = await make_session(database)
+
+    async def user_sees() -> list[UUID]:
+        async with database.transaction(owned.user_id) as transaction:
+            return [row["user_id"] for row in await transaction.fetch("select user_id from training_sessions")]
+
+    for _ in range(20):
+        async with database.transaction() as transaction:
+            assert await transaction.fetch_value("select count(*) from training_sessions") >= 1
+        assert await user_sees() == [owned.user_id]

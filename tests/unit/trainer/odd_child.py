@@ -1,0 +1,44 @@
+"""The real child program with an odd job in it: what a crash, a hang or a leak looks like from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from services.trainer.child import job
+from services.trainer.child.__main__ import main
+
+
+def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Do what the model's ``kind`` says."""
+    helper = subprocess.Popen(["/bin/sleep", "600"]) if specification["model"]["kind"] == "has a child" else None
+    send({"type": "progress", "phase": "training", "fraction": 0.0, "processes": [os.getpid(), *_of(helper)]})
+    match specification["model"]["kind"]:
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "breaks":
+            raise ValueError("secret detail of the inside")
+        case "out of memory":
+            raise MemoryError
+        case "talks":
+            print("this is no JSON")
+            os.write(1, b"nor is this\n")
+            sys.stderr.write("warning " * 100_000)
+            return {"type": "trained", "metrics": {"rmse": float("nan")}, "summary": {"duration_seconds": 0.0}}
+        case _:
+            while True:
+                sum(range(10_000))
+    raise AssertionError("the process should be gone")
+
+
+def _of(helper: subprocess.Popen[bytes] | None) -> list[int]:
+    return [helper.pid] if helper else []
+
+
+if __name__ == "__main__":
+    job.run_job = run_job
+    main()

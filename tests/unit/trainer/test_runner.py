@@ -1,0 +1,225 @@
+"""The runner: one child per job; whatever happens to it, the worker lives and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from services.trainer.runner import ChildRunner, Specification
+from shared.problems import Category, ProblemError
+from tests.processes import eventually, living, wait_until
+
+ODD = ("-m", "tests.unit.trainer.odd_child")
+STOP_SECONDS = 5.0
+_WORKER = """
+import asyncio, json, sys
+from services.trainer.runner import ChildRunner, Specification
+
+def tell(progress):
+    print(json.dumps(progress["processes"]), flush=True)
+
+async def work():
+    runner = ChildRunner(["-m", "tests.unit.trainer.odd_child"])
+    await runner.run(Specification("job", "", "", "", {"kind": "never ends"}, [], 0, 1), tell)
+
+asyncio.run(work())
+"""
+MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
+
+
+def _odd(kind: str) -> Specification:
+    return Specification("job", "", "", "", {"kind": kind}, [], 0, 1)
+
+
+def _children() -> list[int]:
+    return [process.pid for process in psutil.Process().children(recursive=True)]
+
+
+@pytest.fixture
+async def runner() -> AsyncIterator[ChildRunner]:
+    """Of odd children."""
+    runner = ChildRunner(ODD)
+    yield runner
+    await runner.stop()
+
+
+class Watched:
+    """A run under way, with the processes that its child told of."""
+
+    def __init__(self, runner: ChildRunner, specification: Specification) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.task = asyncio.create_task(runner.run(specification, self.told.append))
+
+    async def begun(self) -> list[int]:
+        await eventually(lambda: bool(self.told) or self.task.done(), "the job has begun", seconds=60)
+        processes: list[int] = self.told[0].get("processes", [])
+        return processes
+
+    async def cancel(self) -> float:
+        """Seconds until it had ended."""
+        began = time.monotonic()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        return time.monotonic() - began
+
+
+async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancelled_within_five_seconds(
+    load_dataset: Path, tmp_path: Path, job: MakeJob
+) -> None:
+    """The only test that starts children with TensorFlow: that takes seconds."""
+    model = {"kind": "Dense", "layers": 1, "units": 4, "epochs": 2, "batch_size": 512}
+    runner = ChildRunner()
+    await runner.start()
+    told: list[dict[str, Any]] = []
+
+    outcome = await runner.run(Specification(**job(load_dataset, tmp_path / "first", model, "load")), told.append)
+
+    assert outcome.problem is None
+    assert outcome.metrics["unit"] == "kW"
+    assert outcome.summary["epochs_completed"] == 2
+    assert [entry["phase"] for entry in told] == ["training", "training", "evaluation", "saving"]
+    assert (tmp_path / "first" / "model.keras").stat().st_size > 0
+
+    endless = {**model, "epochs": 2000, "patience": 1000}
+    running = Watched(runner, Specification(**job(load_dataset, tmp_path / "second", endless, "load")))
+    await running.begun()
+    assert await running.cancel() < STOP_SECONDS
+    await runner.stop()
+    await eventually(lambda: not living(_children()), "no child is left")
+    assert list((tmp_path / "second").iterdir()) == []
+
+
+async def test_a_child_killed_by_a_signal_is_exhaustion_with_advice_and_the_worker_goes_on(
+    runner: ChildRunner,
+) -> None:
+    outcome = await runner.run(_odd("killed"), lambda _: None)
+
+    assert outcome.problem is not None
+    assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
+    assert "signal 9" in outcome.problem.detail
+    assert any("batch_size" in advice for advice in outcome.problem.recovery)
+    assert (await runner.run(_odd("talks"), lambda _: None)).problem is None
+
+
+async def test_memory_that_runs_out_inside_is_exhaustion_with_advice(runner: ChildRunner) -> None:
+    outcome = await runner.run(_odd("out of memory"), lambda _: None)
+
+    assert outcome.problem is not None
+    assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
+    assert outcome.problem.recovery
+
+
+async def test_a_fault_of_ours_is_not_blamed_on_memory_and_shows_nothing_of_the_inside(runner: ChildRunner) -> None:
+    outcome = await runner.run(_odd("breaks"), lambda _: None)
+
+    assert outcome.problem is not None
+    assert outcome.problem.category is Category.INTERNAL
+    assert "secret" not in outcome.problem.model_dump_json()
+
+
+async def test_what_libraries_print_does_not_spoil_the_protocol(runner: ChildRunner) -> None:
+    outcome = await runner.run(_odd("talks"), lambda _: None)
+
+    assert outcome.problem is None
+    assert outcome.metrics == {"rmse": None}
+
+
+async def test_a_job_on_a_real_problem_fails_with_that_problem(
+    load_dataset: Path, tmp_path: Path, job: MakeJob
+) -> None:
+    runner = ChildRunner(["-m", "services.trainer.child"])
+    specification = Specification(**job(load_dataset, tmp_path, {"kind": "Linaer"}, "load"))
+
+    outcome = await runner.run(specification, lambda _: None)
+    await runner.stop()
+
+    assert outcome.problem is not None
+    assert outcome.problem.category is Category.DATA_VALIDATION
+    assert "Linaer" in outcome.problem.detail
+
+
+async def test_cancelling_ends_the_child_and_all_that_it_started(runner: ChildRunner) -> None:
+    running = Watched(runner, _odd("has a child"))
+    processes = await running.begun()
+    assert len(living(processes)) == 2
+
+    assert await running.cancel() < STOP_SECONDS
+
+    await eventually(lambda: not living(processes), "child and grandchild have ended", seconds=STOP_SECONDS)
+
+
+async def test_f25_the_worker_lives_on_while_a_child_computes(runner: ChildRunner) -> None:
+    running = Watched(runner, _odd("never ends"))
+    processes = await running.begun()
+
+    for _ in range(1000):
+        await asyncio.sleep(0)
+
+    assert not running.task.done()
+    assert living(processes) == processes
+    await running.cancel()
+
+
+async def test_every_job_has_a_process_of_its_own_and_at_most_one_spare_waits(runner: ChildRunner) -> None:
+    first, second = Watched(runner, _odd("never ends")), Watched(runner, _odd("never ends"))
+
+    processes = [*await first.begun(), *await second.begun()]
+
+    assert len(set(processes)) == 2
+    await eventually(lambda: len(living(_children())) == 3, "two jobs and a spare run")
+    await asyncio.gather(first.cancel(), second.cancel())
+    assert not living(processes)
+    await runner.stop()
+    assert not living(_children())
+
+
+async def test_a_spare_child_that_died_is_replaced(runner: ChildRunner) -> None:
+    await runner.start()
+    await eventually(lambda: len(_children()) == 1, "the spare has started")
+    psutil.Process(_children()[0]).kill()
+
+    outcome = await runner.run(_odd("talks"), lambda _: None)
+
+    assert outcome.problem is None
+
+
+async def test_a_program_that_cannot_start_is_a_problem(tmp_path: Path) -> None:
+    runner = ChildRunner(["-c", "raise SystemExit('no such module')"])
+
+    with pytest.raises(ProblemError) as raised:
+        await runner.run(_odd("talks"), lambda _: None)
+
+    assert raised.value.problem.category is Category.INTERNAL
+    assert not living(_children())
+
+
+def test_children_end_when_their_worker_is_killed() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", _WORKER],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    try:
+        assert worker.stdout is not None
+        busy: list[int] = json.loads(worker.stdout.readline())
+        owner = psutil.Process(worker.pid)
+        wait_until(lambda: len(owner.children()) == 2, "the job and a spare run")
+        processes = [process.pid for process in owner.children()]
+        assert set(busy) < set(living(processes))
+
+        worker.kill()
+
+        wait_until(lambda: not living(processes), "job and spare have ended with the worker")
+    finally:
+        worker.kill()
+        worker.wait()
