@@ -15,6 +15,7 @@ from uuid import UUID
 
 import httpx
 
+from foretide.running import Running, forget, remember
 from foretide.stack.servers import LocalServers, StoreKind
 from foretide.stack.supervisor import Part, PartChange, Supervisor, log_change
 from foretide.targets import API_OF_SERVICE, GATEWAY, SERVICES
@@ -28,7 +29,6 @@ log = logger(__name__)
 _READY_SECONDS = 90.0
 _SERVER_CHECK_SECONDS = 1.0
 _TOKEN_LIFETIME = timedelta(days=30)
-STATE_FILE = "running.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ async def local_stack(
                 await _until_ready(ports, servers.log_directory)
                 token = local_token(servers)
                 stack = RunningStack(url, token, servers.bus_url, servers, supervisor)
-                _remember(servers, stack)
+                remember(servers.data_directory, Running(url, token, servers.bus_url))
                 yield stack
             finally:
-                (servers.data_directory / STATE_FILE).unlink(missing_ok=True)
+                forget(servers.data_directory)
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
@@ -163,10 +163,3 @@ async def _restart_dead_servers(servers: LocalServers) -> None:
             await servers.restart_dead()
         except ProblemError as error:
             log.error("server does not come up", problem=error.problem.detail)
-
-
-def _remember(servers: LocalServers, stack: RunningStack) -> None:
-    """So that `foretide train`, `status` and `results` find the stack of this directory."""
-    file = servers.data_directory / STATE_FILE
-    file.touch(mode=0o600)
-    file.write_text(json.dumps({"url": stack.url, "token": stack.token, "bus_url": stack.bus_url}))

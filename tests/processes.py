@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 
 import psutil
+
+from tests.waiting import until
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
@@ -19,10 +20,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) 
 
 async def eventually(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     """As :func:`wait_until`, while the event loop goes on."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.01)
+    await until(condition, seconds=seconds, what=what)
 
 
 def living(process_ids: Iterable[int]) -> list[int]:

@@ -15,7 +15,7 @@ from deploy.validate.dockerfile import DOCKERFILE, Target
 from deploy.validate.environment import PREFIX
 from deploy.validate.findings import Finding
 from deploy.validate.processes import Process, option, served
-from foretide.cli.main import app
+from foretide.cli.main import build
 from foretide.gateway.settings import GatewaySettings
 from foretide.targets import API_OF_SERVICE, GATEWAY, SERVICES, TARGETS
 from shared.settings import Settings
@@ -26,7 +26,7 @@ def refusal(arguments: list[str]) -> str | None:
     """Why ``foretide`` does not take these arguments; None if it does."""
     if not arguments:
         return "no command is given"
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(build())
     assert isinstance(group, TyperGroup)
     context = typer.Context(group)
     command = group.get_command(context, arguments[0])

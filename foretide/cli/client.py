@@ -12,10 +12,10 @@ from rich.table import Table
 
 from foretide.cli.console import out, problems_end_the_command
 from foretide.cli.display import LiveDisplay, metrics_table
-from foretide.cli.running import running
-from foretide.cli.up import DEFAULT_DATA, DataDirectory
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
 from foretide.client.http import Client
 from foretide.client.run import run_session
+from foretide.running import running
 from shared.problems import Category, ProblemError
 
 Session = Annotated[str | None, typer.Argument(help="The session's id; without it the newest one.")]

@@ -13,8 +13,8 @@ import typer
 from rich.table import Table
 
 from foretide.cli.console import out, problems_end_the_command
-from foretide.cli.running import running
-from foretide.cli.up import DEFAULT_DATA, DataDirectory
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
+from foretide.running import running
 from shared.bus.port import DeadLetter
 from shared.bus.rabbit_dead import DeadLetters, dead_letters
 from shared.problems import not_found

@@ -13,7 +13,8 @@ import typer
 from foretide.cli.client import save_results
 from foretide.cli.console import out, problems_end_the_command
 from foretide.cli.display import LiveDisplay, metrics_table
-from foretide.cli.up import DEFAULT_DATA, DataDirectory, stop_on_signals
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
+from foretide.cli.up import stop_on_signals
 from foretide.client.http import Client
 from foretide.client.run import run_session
 from foretide.local_stack import RunningStack, local_stack

@@ -16,8 +16,8 @@ import typer
 from rich.table import Table
 
 from foretide.cli.console import out
-from foretide.cli.running import running
-from foretide.cli.up import DEFAULT_DATA, DataDirectory
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
+from foretide.running import running
 from foretide.stack.postgres_files import installed_package
 from foretide.stack.rabbitmq import broker_program
 from shared.bus.rabbit import connect

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import typer
 
 from foretide.cli.console import out, problems_end_the_command
-from foretide.cli.up import DEFAULT_DATA, DataDirectory
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
 from foretide.stack.secret_file import SecretFile
 from shared.database.migrate import migrate as apply_migrations
 from shared.identity.issuer import issue_token

@@ -12,12 +12,10 @@ from typing import Annotated, Literal
 import typer
 
 from foretide.cli.console import err, out, problems_end_the_command
+from foretide.cli.options import DEFAULT_DATA, DataDirectory
 from foretide.local_stack import local_stack
 from foretide.stack.supervisor import Change, PartChange
 from shared.telemetry.logs import configure_logging
-
-DataDirectory = Annotated[Path, typer.Option("--data", help="Where everything is kept; reused by the next start.")]
-DEFAULT_DATA = Path(".foretide")
 
 
 def up(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,9 +40,7 @@ async def run_session(
     """
     upload_ids = []
     for file in files:
-        upload_ids.append(
-            await client.upload(file, on_progress=lambda sent, total, n=file.name: display.uploading(n, sent, total))
-        )
+        upload_ids.append(await client.upload(file, on_progress=partial(display.uploading, file.name)))
     session_id = await client.create_session(upload_ids, name)
     display.session(session_id)
     await client.configure(session_id, configuration)

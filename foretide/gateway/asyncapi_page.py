@@ -19,9 +19,14 @@ def render(document: dict[str, Any]) -> str:
     return _PAGE.format(
         title=escape(document["info"]["title"]),
         description=paragraphs,
-        log=f"<p><b>{escape(log['title'])}</b>, queue <code>{escape(log['address'])}</code>. {_marked(log['description'])}</p>",
+        log=_log(log),
         sections="".join(sections),
     )
+
+
+def _log(channel: dict[str, Any]) -> str:
+    title, queue = escape(channel["title"]), escape(channel["address"])
+    return f"<p><b>{title}</b>, queue <code>{queue}</code>. {_marked(channel['description'])}</p>"
 
 
 def _operations(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -83,6 +88,7 @@ def _marked(text: str) -> str:
 
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/pages/page.css"></head>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/pages/page.css"></head>
 <body><main><h1>{title}</h1>{description}{log}
 <p>The same for programs: <a href="/asyncapi.json">/asyncapi.json</a></p>{sections}</main></body></html>"""

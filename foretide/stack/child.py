@@ -96,7 +96,7 @@ class LeashedChild:
 
     async def ended(self) -> None:
         """Return once it has ended."""
-        while self.alive:  # noqa: ASYNC110 - no event tells of a child's end on every system
+        while self.alive:
             await asyncio.sleep(_POLL_SECONDS)
 
     def log_of_this_run(self, most_bytes: int = 8000) -> str:

@@ -48,7 +48,8 @@ class Leash:
     def run(self, command: Sequence[str], user: int | None, group: int | None) -> int:
         """Start ``command`` and return its exit code once nothing of it is left."""
         before_exec = _linux_ties() if _IS_LINUX else None
-        self._child = subprocess.Popen(
+        # Kept, for an object that is thrown away waits for its process: its end would be missed here.
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             # What the owner passed on (the data directory's lock) is the server's to hold as well.
@@ -58,7 +59,8 @@ class Leash:
             group=group,
             extra_groups=None if user is None else [],
             preexec_fn=before_exec,
-        ).pid
+        )
+        self._child = process.pid
         self._watch()
         if self._status is None:
             self._stop()

@@ -38,7 +38,7 @@ class Server(ABC):
         await asyncio.to_thread(self._prepare)
         try:
             async with asyncio.timeout(self.start_seconds):
-                while not await self._comes_up():  # noqa: ASYNC110 - each turn is a try
+                while not await self._comes_up():
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError as error:
             await self.stop()

@@ -138,7 +138,7 @@ class Supervisor:
             return None
         self._processes[part.name] = process
         self._on_change(PartChange(part.name, Change.STARTED, process_id=process.pid))
-        while process.poll() is None:  # noqa: ASYNC110 - no event tells of a child's end on every system
+        while process.poll() is None:
             await asyncio.sleep(_POLL_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

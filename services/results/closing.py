@@ -22,7 +22,8 @@ where j.run_id = $1 and (
 )
 """
 _FILED = """
-select j.id, j.position, j.model, j.target, j.error, j.status, r.id as result_id, r.evaluation_metrics, r.model_performance
+select j.id, j.position, j.model, j.target, j.error, j.status,
+    r.id as result_id, r.evaluation_metrics, r.model_performance
 from public.training_jobs j left join public.training_results r on r.job_id = j.id and r.status = 'completed'
 where j.run_id = $1 order by j.position
 """

@@ -38,7 +38,9 @@ def write_document(path: Path, head: dict[str, Any], arrays: dict[str, dict[str,
         out.write(b"}")
 
 
-def document_head(event: dict[str, Any], card: dict[str, Any], evaluation: dict[str, Any], dataset: StoredDataset) -> dict[str, Any]:
+def document_head(
+    event: dict[str, Any], card: dict[str, Any], evaluation: dict[str, Any], dataset: StoredDataset
+) -> dict[str, Any]:
     """Everything but the arrays."""
     manifest = dataset.manifest
     return {
@@ -56,7 +58,9 @@ def document_head(event: dict[str, Any], card: dict[str, Any], evaluation: dict[
     }
 
 
-def document_arrays(dataset: StoredDataset, target: int, forecasts: dict[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
+def document_arrays(
+    dataset: StoredDataset, target: int, forecasts: dict[str, NDArray[Any]]
+) -> dict[str, dict[str, NDArray[Any]]]:
     """Train, validation and test windows (scaled, as the model saw them) and the forecasts in original units."""
     groups: dict[str, dict[str, NDArray[Any]]] = {}
     for part, name in (("train", "train_data"), ("validation", "val_data"), ("test", "test_data")):

@@ -33,7 +33,8 @@ log = logger(__name__)
 
 SUBSCRIPTION = Subscription("results", "model.trained", "event")
 _RESERVE = """
-insert into public.training_results (session_id, user_id, run_id, job_id, results_file_path, compressed, results_metadata)
+insert into public.training_results
+    (session_id, user_id, run_id, job_id, results_file_path, compressed, results_metadata)
 values ($1, $2, $3, $4, $5, true, $6) on conflict do nothing
 """
 
@@ -164,8 +165,9 @@ class Filing:
             if not await first_time(transaction, SUBSCRIPTION.queue, envelope):
                 return True
             updated = await transaction.execute(
-                """update public.training_results r set status = 'completed', completed_at = now(), file_size_bytes = $2,
-                       evaluation_metrics = $3, model_performance = $4, artifacts = $5, summary = null
+                """update public.training_results r set status = 'completed', completed_at = now(),
+                       file_size_bytes = $2, evaluation_metrics = $3, model_performance = $4, artifacts = $5,
+                       summary = null
                    from public.training_sessions s
                    where r.id = $1 and s.session_id = r.session_id and s.status <> 'deleting'""",
                 row["id"],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 _DOTS_PER_INCH = 100
@@ -27,7 +28,7 @@ def loss_curve(history: list[dict[str, Any]], model: str, path: Path) -> None:
     if all(entry["loss"] > 0 for entry in history):
         axis.set_yscale("log")
     axis.set(title=f"{model}: loss", xlabel="epoch", ylabel="mean squared error, scaled")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     axis.legend()
     _save(figure, path)
@@ -42,7 +43,9 @@ def predictions(arrays: dict[str, NDArray[Any]], model: str, target: str, unit: 
         times = (arrays["reference_times"][window] + arrays["offsets"]).astype("datetime64[ns]")
         axis.plot(times, arrays["truth"][window], color="black", linewidth=1.6, label="actual")
         axis.plot(times, arrays["forecast"][window], color="tab:blue", label="forecast")
-        axis.plot(times, arrays["baseline_seasonal_naive"][window], color="tab:gray", linestyle=":", label="seasonal naive")
+        axis.plot(
+            times, arrays["baseline_seasonal_naive"][window], color="tab:gray", linestyle=":", label="seasonal naive"
+        )
         locator = AutoDateLocator()
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))

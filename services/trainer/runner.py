@@ -22,6 +22,7 @@ log = logger(__name__)
 _LINE_LIMIT = 16 * 1024 * 1024
 _READY_SECONDS = 120.0
 _ERRORS_SHOWN = 4000
+_EXIT_POLL_SECONDS = 0.01
 CHILD = ("-m", "services.trainer.child", "--preload")
 
 
@@ -149,12 +150,14 @@ class _Child:
         return Outcome(problem=await self._died())
 
     async def end(self) -> None:
-        """Kill it, with whatever it has started, if it runs still."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+        """Kill it if it runs still, with whatever it has started."""
+        self._kill_group()
+        await self._process.wait()
         await asyncio.gather(self._errors, return_exceptions=True)
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _read(self) -> dict[str, Any] | None:
         assert self._process.stdout is not None
@@ -164,7 +167,10 @@ class _Child:
 
     async def _died(self) -> Problem:
         """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
-        code = await self._process.wait()
+        # Not wait(): that waits for the pipes too, which whatever the child has started may hold open.
+        while (code := self._process.returncode) is None:
+            await asyncio.sleep(_EXIT_POLL_SECONDS)
+        self._kill_group()
         log.error("training child died", returncode=code, errors=(await self._errors).decode(errors="replace"))
         if code >= 0:
             return internal_problem(current_trace_id())

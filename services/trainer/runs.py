@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.series.model_parameters import ModelParameters, parse_models
-
 from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import (
@@ -18,6 +16,7 @@ from shared.events.payloads import (
 )
 from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
+from shared.series.model_parameters import ModelParameters, parse_models
 from shared.sessions.rows import require_move
 from shared.sessions.state import SessionStatus
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared.series.configuration import Configuration
-
 from shared.database.pool import Record, Transaction
+from shared.series.configuration import Configuration
 from shared.sessions.rows import require_move
 from shared.sessions.state import SessionStatus
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
-
 from shared.bus.port import Bus, OutgoingMessage
 from shared.database.pool import CONNECTION_ERRORS, Database, DatabaseUnavailable
 from shared.telemetry.logs import logger
@@ -107,7 +105,7 @@ class Relay:
         if not rows:
             return False
         messages = [
-            OutgoingMessage(row["exchange"], row["routing_key"], row["message_id"], _compact(row["body"]))
+            OutgoingMessage(row["exchange"], row["routing_key"], row["message_id"], row["body"].encode())
             for row in rows
         ]
         outcome = await self._bus.publish(messages)
@@ -119,7 +117,3 @@ class Relay:
             log.warning("outbox waits", unsent=len(errors), error=str(errors[0]))
             await asyncio.sleep(_POLL_SECONDS)
         return len(rows) == _BATCH or bool(errors)
-
-
-def _compact(body: str) -> bytes:
-    return orjson.dumps(orjson.loads(body))

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -19,8 +19,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shared.series.configuration import Configuration
-from shared.series.dataset import Dataset, target_step_minutes
 from shared.series.scalers import Scaler
+from shared.series.windows import target_step_minutes
+
+if TYPE_CHECKING:
+    # Whoever only reads datasets needs none of what makes them.
+    from shared.series.dataset import Dataset
 
 FORMAT_VERSION = 1
 _DATE = (1980, 1, 1, 0, 0, 0)

@@ -13,10 +13,10 @@ from shared.problems import Category, ProblemError
 from shared.series.configuration import MAX_VALUES, Configuration, Scale, SeriesConfiguration
 from shared.series.scalers import Scaler, apply_all, fit_scaler
 from shared.series.season import find_season, on_grid
-from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE, Series, Times, Values
+from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.splits import Parts, split_windows
 from shared.series.time_features import CYCLES, feature_names, time_features
-from shared.series.windows import Drop, reference_times, sample
+from shared.series.windows import Drop, reference_times, sample, target_step
 
 SeriesByPlace = Mapping[int, Series]
 """Each configured series by its place in ``configuration.series``."""
@@ -24,7 +24,7 @@ SeriesByPlace = Mapping[int, Series]
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """``inputs`` (n, I, F_in), ``targets`` (n, O, F_out) in original units, the same scaled, ``reference_times`` (n,)."""
+    """``inputs`` (n, I, F_in) and ``targets`` (n, O, F_out) in original units and scaled, ``reference_times`` (n,)."""
 
     inputs: Values
     targets: Values
@@ -65,7 +65,7 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
     input_scalers = _fit(x[fitted], input_scales, configuration)
     target_scalers = _fit(y[fitted], [entry.scale for entry, _ in outputs], configuration)
     training_end = int(references[parts.train].max())
-    grids = [_training_grid(one, _target_step(entry, steps.output), training_end) for entry, one in outputs]
+    grids = [_training_grid(one, target_step(entry, steps.output), training_end) for entry, one in outputs]
     return Dataset(
         inputs=x,
         targets=y,
@@ -80,25 +80,11 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
         dropped=dropped,
         target_series=[one for _, one in outputs],
         season_steps=[
-            _season(configuration, _target_step(entry, steps.output), grid)
+            _season(configuration, target_step(entry, steps.output), grid)
             for (entry, _), grid in zip(outputs, grids, strict=True)
         ],
         naive_grid=grids,
     )
-
-
-def target_step_minutes(configuration: Configuration) -> list[float]:
-    """For each target the distance of its steps; one step alone counts as the grid's step."""
-    steps = configuration.time_steps
-    return [
-        _target_step(entry, steps.output) / NANOSECONDS_PER_MINUTE or steps.step_minutes
-        for entry in configuration.outputs
-    ]
-
-
-def _target_step(entry: SeriesConfiguration, count: int) -> int:
-    width = (entry.horizon.end_hours - entry.horizon.start_hours) * NANOSECONDS_PER_HOUR
-    return round(width / (count - 1)) if count > 1 else 0
 
 
 def _training_grid(series: Series, step: int, end: int) -> Values:

@@ -19,7 +19,8 @@ METRICS = ("mae", "mse", "rmse", "nrmse", "mape", "wape", "smape", "r2", "mase")
 def averaged(values: Array, level: int) -> Array:
     """(n, O) to (n, floor(O / level)): means of consecutive steps; a rest is left out."""
     blocks = values.shape[1] // level
-    return values[:, : blocks * level].reshape(len(values), blocks, level).mean(axis=2)
+    means: Array = values[:, : blocks * level].reshape(len(values), blocks, level).mean(axis=2)
+    return means
 
 
 def naive_error(series: Array, season: int) -> float | None:

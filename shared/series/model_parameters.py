@@ -7,6 +7,7 @@ The API, the command line and the trainer share these. A new kind is one class h
 from __future__ import annotations
 
 import difflib
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -77,7 +78,7 @@ class DenseParameters(ModelParameters):
     def weights(self, input_size: int, output_size: int) -> int:
         """Sum over the layers of inputs times units."""
         sizes = [input_size, *self.layer_units, output_size]
-        return sum(one * other for one, other in zip(sizes, sizes[1:], strict=False))
+        return sum(one * other for one, other in pairwise(sizes))
 
 
 KINDS: dict[str, type[ModelParameters]] = {"Linear": LinearParameters, "Dense": DenseParameters}

@@ -59,4 +59,5 @@ def _before(earlier: Indices, later: Indices, references: Times, span: tuple[int
     if len(later) == 0:
         return earlier
     border = references[later].min() + span[0]
-    return earlier[references[earlier] + span[1] < border]
+    kept: Indices = earlier[references[earlier] + span[1] < border]
+    return kept

@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.series.configuration import Horizon, SeriesConfiguration, TimeSteps
+from shared.series.configuration import Configuration, Horizon, SeriesConfiguration, TimeSteps
 from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE, Series, Times, Values
 
 Causes = NDArray[np.int8]
@@ -58,6 +58,19 @@ def sample_offsets(horizon: Horizon, count: int) -> Times:
     width = (horizon.end_hours - horizon.start_hours) * NANOSECONDS_PER_HOUR
     steps = np.arange(count, dtype=np.float64)
     return np.rint(start + (steps * width / (count - 1) if count > 1 else steps)).astype(np.int64)
+
+
+def target_step(entry: SeriesConfiguration, count: int) -> int:
+    """The distance in ns of a target's steps; 0 for one step alone."""
+    width = (entry.horizon.end_hours - entry.horizon.start_hours) * NANOSECONDS_PER_HOUR
+    return round(width / (count - 1)) if count > 1 else 0
+
+
+def target_step_minutes(configuration: Configuration) -> list[float]:
+    """For each target the distance of its steps; one step alone counts as the grid's step."""
+    steps = configuration.time_steps
+    found = [target_step(entry, steps.output) / NANOSECONDS_PER_MINUTE for entry in configuration.outputs]
+    return [minutes or steps.step_minutes for minutes in found]
 
 
 def sample(series: Series, configuration: SeriesConfiguration, references: Times, count: int) -> Sampled:
@@ -176,7 +189,8 @@ def _means(series: Series, starts: Times, ends: Times) -> Values:
     # makes high = n legal.
     padded = np.append(series.values[numeric], 0.0)
     sums = np.add.reduceat(padded, np.column_stack([low, high]).ravel())[::2]
-    return np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    means: Values = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    return means
 
 
 def _first_causes(found: list[tuple[Drop, NDArray[np.bool_]]]) -> Causes:

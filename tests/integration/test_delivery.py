@@ -56,12 +56,16 @@ async def test_what_is_committed_is_published_and_what_is_rolled_back_is_not(
     bus.listen(hear)
     await started(bus, relay)
     created = SessionCreated(session_id=session.session_id, name="x", files=0)
-    with pytest.raises(RuntimeError, match="on purpose"):
+
+    async def record_and_fail() -> None:
         async with database.transaction() as transaction:
             await outbox.record(
                 transaction, created, source="test", session_id=session.session_id, user_id=session.user_id
             )
             raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await record_and_fail()
     kept = await record(database, session, created)
     await until(lambda: heard, what="the committed event")
     assert [envelope.id for envelope in heard] == [kept]

@@ -107,9 +107,7 @@ async def test_every_route_refuses_no_token_a_bad_one_and_an_expired_one(
                     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_f30_reads_never_create(
-    applications: list[FastAPI], servers: LocalServers, database: Database
-) -> None:
+async def test_f30_reads_never_create(applications: list[FastAPI], servers: LocalServers, database: Database) -> None:
     async def count() -> int:
         async with database.transaction() as transaction:
             value: int = await transaction.fetch_value("select count(*) from training_sessions")

@@ -116,7 +116,13 @@ async def test_a_wrong_chunk_is_refused_by_name_and_the_others_stay(client: http
     assert other.status_code == 409
     wrong = await client.post(
         "/api/training/upload-chunk",
-        data={"uploadId": upload_id, "chunkIndex": "1", "totalChunks": "3", "fileName": "x.csv", "chunkSha256": "0" * 64},
+        data={
+            "uploadId": upload_id,
+            "chunkIndex": "1",
+            "totalChunks": "3",
+            "fileName": "x.csv",
+            "chunkSha256": "0" * 64,
+        },
         files={"chunk": ("x.csv", b"1")},
     )
     assert wrong.status_code == 422

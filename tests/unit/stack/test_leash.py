@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from foretide.stack import leash
 from foretide.stack.child import Command, LeashedChild
 from tests.processes import living, wait_until
 from tests.unit.stack.conftest import FakeServer
@@ -21,6 +22,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux give
 _OWNER = """
 import os, signal, time
 from pathlib import Path
+from foretide.stack import leash
 from foretide.stack.child import Command, LeashedChild
 child = LeashedChild(Path({log!r}), stop_signal=signal.SIGTERM, grace_seconds=0.3)
 child.start(Command({arguments!r}, dict(os.environ), Path({folder!r})))
@@ -140,3 +142,12 @@ async def test_the_log_of_a_run_begins_with_that_run(child: LeashedChild, tmp_pa
 
     assert child.log_of_this_run() == "second\n"
     assert child.log.read_text() == "first\nsecond\n"
+
+
+def test_the_end_of_a_server_that_ends_at_once_is_never_missed() -> None:
+    """A finished child that is waited for anywhere else leaves the leash waiting for ever."""
+    command = [sys.executable, "-I", "-S", leash.__file__, "--", "/bin/sh", "-c", "exit 9"]
+
+    for _ in range(25):
+        run = subprocess.Popen(command, stdin=subprocess.PIPE)
+        assert run.wait(timeout=10) == 9

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from foretide.stack.supervisor import Change, Part, PartChange, Supervisor
-from tests.processes import eventually, living, wait_until
+from tests.processes import living, wait_until
+from tests.waiting import until
 
 _PYTHON = [sys.executable, "-I", "-S", "-c"]
 _SERVICE = "import time; print('service speaks', flush=True); time.sleep(600)"
@@ -48,8 +49,8 @@ def _speaks(log: Path) -> Callable[[], bool]:
 async def test_parts_run_inside_the_context_and_not_after_it(tmp_path: Path) -> None:
     parts = [_part(_SERVICE, name) for name in ("upload", "dataset")]
     async with Supervisor(parts, log_directory=tmp_path) as supervisor:
-        await eventually(_speaks(tmp_path / "upload.log"), "upload runs")
-        await eventually(_speaks(tmp_path / "dataset.log"), "dataset runs")
+        await until(_speaks(tmp_path / "upload.log"), what="upload runs")
+        await until(_speaks(tmp_path / "dataset.log"), what="dataset runs")
         processes = dict(supervisor.process_ids)
         assert processes.keys() == {"upload", "dataset"}
 
@@ -59,10 +60,10 @@ async def test_parts_run_inside_the_context_and_not_after_it(tmp_path: Path) -> 
 async def test_a_part_that_dies_is_started_again_and_each_change_is_told(tmp_path: Path) -> None:
     changes: list[PartChange] = []
     async with Supervisor([_part(_SERVICE)], log_directory=tmp_path, on_change=changes.append) as supervisor:
-        await eventually(_speaks(tmp_path / "service.log"), "the service runs")
+        await until(_speaks(tmp_path / "service.log"), what="the service runs")
         first = supervisor.process_ids["service"]
         os.kill(first, signal.SIGKILL)
-        await eventually(lambda: supervisor.process_ids.get("service", first) != first, "it runs again")
+        await until(lambda: supervisor.process_ids.get("service", first) != first, what="it runs again")
         second = supervisor.process_ids["service"]
 
     assert changes == [
@@ -78,16 +79,16 @@ async def test_a_part_that_cannot_be_started_is_tried_again_and_holds_up_nobody(
     missing = Part("missing", [str(tmp_path / "no-such-program")], dict(os.environ))
     parts = [missing, _part(_SERVICE)]
     async with Supervisor(parts, log_directory=tmp_path, on_change=changes.append):
-        await eventually(_speaks(tmp_path / "service.log"), "the other one runs")
+        await until(_speaks(tmp_path / "service.log"), what="the other one runs")
         deaths = [PartChange("missing", Change.DIED, restart_in_seconds=wait) for wait in (0.2, 0.4)]
-        await eventually(lambda: [c for c in changes if c.part == "missing"] == deaths, "two tries")
+        await until(lambda: [c for c in changes if c.part == "missing"] == deaths, what="two tries")
 
 
 async def test_a_part_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     changes: list[PartChange] = []
     supervisor = Supervisor([_part(_DEAF)], log_directory=tmp_path, grace_seconds=0.2, on_change=changes.append)
     async with supervisor:
-        await eventually(_speaks(tmp_path / "service.log"), "the service runs")
+        await until(_speaks(tmp_path / "service.log"), what="the service runs")
         process = supervisor.process_ids["service"]
 
     assert living([process]) == []
@@ -106,11 +107,11 @@ async def test_what_a_dead_part_left_behind_ends_before_it_is_started_again(
     changes: list[PartChange] = []
     part = Part("service", script, dict(os.environ))
     async with Supervisor([part], on_change=changes.append) as supervisor:
-        await eventually(lambda: bool(list(tmp_path.glob("left-*"))), "it has a child")
+        await until(lambda: bool(list(tmp_path.glob("left-*"))), what="it has a child")
         left = int(next(tmp_path.glob("left-*")).name.removeprefix("left-"))
         os.kill(supervisor.process_ids["service"], signal.SIGKILL)
-        await eventually(lambda: changes[-1].change is Change.DIED, "it died")
-        await eventually(lambda: not living([left]), "its child has ended")
+        await until(lambda: changes[-1].change is Change.DIED, what="it died")
+        await until(lambda: not living([left]), what="its child has ended")
 
 
 def test_services_end_with_a_killed_supervisor(tmp_path: Path, python_script: Callable[[str], list[str]]) -> None:

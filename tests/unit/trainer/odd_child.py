@@ -14,10 +14,11 @@ from services.trainer.child.__main__ import main
 
 
 def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Do what the model's ``kind`` says."""
-    helper = subprocess.Popen(["/bin/sleep", "600"]) if specification["model"]["kind"] == "has a child" else None
-    send({"type": "progress", "phase": "training", "fraction": 0.0, "processes": [os.getpid(), *_of(helper)]})
-    match specification["model"]["kind"]:
+    """Do what the model's ``kind`` says, here and, with ``helpers``, beside others."""
+    model = specification["model"]
+    processes = [os.getpid(), *(subprocess.Popen(["/bin/sleep", "600"]).pid for _ in range(model["helpers"]))]
+    send({"type": "progress", "phase": "training", "fraction": 0.0, "processes": processes})
+    match model["kind"]:
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         case "breaks":
@@ -33,10 +34,6 @@ def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None
             while True:
                 sum(range(10_000))
     raise AssertionError("the process should be gone")
-
-
-def _of(helper: subprocess.Popen[bytes] | None) -> list[int]:
-    return [helper.pid] if helper else []
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import pytest
 
 from services.trainer.runner import ChildRunner, Specification
 from shared.problems import Category, ProblemError
-from tests.processes import eventually, living, wait_until
+from tests.processes import living, wait_until
+from tests.waiting import until
 
 ODD = ("-m", "tests.unit.trainer.odd_child")
 STOP_SECONDS = 5.0
@@ -30,15 +31,15 @@ def tell(progress):
 
 async def work():
     runner = ChildRunner(["-m", "tests.unit.trainer.odd_child"])
-    await runner.run(Specification("job", "", "", "", {"kind": "never ends"}, [], 0, 1), tell)
+    await runner.run(Specification("job", "", "", "", {"kind": "never ends", "helpers": 0}, [], 0, 1), tell)
 
 asyncio.run(work())
 """
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 
 
-def _odd(kind: str) -> Specification:
-    return Specification("job", "", "", "", {"kind": kind}, [], 0, 1)
+def _odd(kind: str, helpers: int = 0) -> Specification:
+    return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, [], 0, 1)
 
 
 def _children() -> list[int]:
@@ -61,7 +62,7 @@ class Watched:
         self.task = asyncio.create_task(runner.run(specification, self.told.append))
 
     async def begun(self) -> list[int]:
-        await eventually(lambda: bool(self.told) or self.task.done(), "the job has begun", seconds=60)
+        await until(lambda: bool(self.told) or self.task.done(), what="the job has begun", seconds=60)
         processes: list[int] = self.told[0].get("processes", [])
         return processes
 
@@ -95,7 +96,7 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
     await running.begun()
     assert await running.cancel() < STOP_SECONDS
     await runner.stop()
-    await eventually(lambda: not living(_children()), "no child is left")
+    await until(lambda: not living(_children()), what="no child is left")
     assert list((tmp_path / "second").iterdir()) == []
 
 
@@ -149,13 +150,23 @@ async def test_a_job_on_a_real_problem_fails_with_that_problem(
 
 
 async def test_cancelling_ends_the_child_and_all_that_it_started(runner: ChildRunner) -> None:
-    running = Watched(runner, _odd("has a child"))
+    running = Watched(runner, _odd("never ends", helpers=1))
     processes = await running.begun()
     assert len(living(processes)) == 2
 
     assert await running.cancel() < STOP_SECONDS
 
-    await eventually(lambda: not living(processes), "child and grandchild have ended", seconds=STOP_SECONDS)
+    await until(lambda: not living(processes), what="child and grandchild have ended", seconds=STOP_SECONDS)
+
+
+async def test_what_a_killed_child_had_started_ends_too(runner: ChildRunner) -> None:
+    running = Watched(runner, _odd("killed", helpers=1))
+    processes = await running.begun()
+
+    outcome = await asyncio.wait_for(running.task, timeout=20)
+
+    assert outcome.problem is not None
+    await until(lambda: not living(processes), what="child and grandchild have ended")
 
 
 async def test_f25_the_worker_lives_on_while_a_child_computes(runner: ChildRunner) -> None:
@@ -176,7 +187,7 @@ async def test_every_job_has_a_process_of_its_own_and_at_most_one_spare_waits(ru
     processes = [*await first.begun(), *await second.begun()]
 
     assert len(set(processes)) == 2
-    await eventually(lambda: len(living(_children())) == 3, "two jobs and a spare run")
+    await until(lambda: len(living(_children())) == 3, what="two jobs and a spare run")
     await asyncio.gather(first.cancel(), second.cancel())
     assert not living(processes)
     await runner.stop()
@@ -185,7 +196,7 @@ async def test_every_job_has_a_process_of_its_own_and_at_most_one_spare_waits(ru
 
 async def test_a_spare_child_that_died_is_replaced(runner: ChildRunner) -> None:
     await runner.start()
-    await eventually(lambda: len(_children()) == 1, "the spare has started")
+    await until(lambda: len(_children()) == 1, what="the spare has started")
     psutil.Process(_children()[0]).kill()
 
     outcome = await runner.run(_odd("talks"), lambda _: None)

@@ -1,14 +1,15 @@
-"""Which Foretide the client commands talk to: the one named in the environment, or the one that runs here."""
+"""Which Foretide a command talks to: the one named in the environment, or the one that runs on a data directory."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from foretide.local_stack import STATE_FILE
 from shared.problems import Category, ProblemError
+
+STATE_FILE = "running.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,15 @@ def running(data: Path) -> Running:
             recovery=["Start one with `foretide up`.", "Or name its directory with --data, or set the two variables."],
         )
     return Running(**json.loads(file.read_text()))
+
+
+def remember(data: Path, stack: Running) -> None:
+    """What runs on this data directory, readable for its owner only."""
+    file = data / STATE_FILE
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(stack)))
+
+
+def forget(data: Path) -> None:
+    """Nothing runs on this data directory any more."""
+    (data / STATE_FILE).unlink(missing_ok=True)
