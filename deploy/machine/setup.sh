@@ -19,28 +19,35 @@ case "${1:-}" in
 esac
 
 cd "$(dirname "$0")/../.."
+project=$(pwd -P)
 purpose=${1:-run}
 requirements=requirements/all.txt
 [ "$purpose" = test ] && requirements=requirements/development.txt
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        echo "This needs root, and there is no sudo. Please run as root: sh deploy/machine/setup.sh" >&2
+        return 1
+    fi
 }
 
 # Debian's packages start their services at once; ours are private, so theirs must not take the ports.
+policy=/usr/sbin/policy-rc.d
+
 apt_install() {
     echo "Installing $* (apt) ..."
-    denied=
-    if [ ! -e /usr/sbin/policy-rc.d ]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
-        as_root chmod 755 /usr/sbin/policy-rc.d
-        denied=yes
+    if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        trap 'exit 130' INT TERM
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
     fi
-    status=0
-    { as_root apt-get -qq update && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-        --no-install-recommends install "$@"; } >/dev/null || status=$?
-    [ -z "$denied" ] || as_root rm -f /usr/sbin/policy-rc.d
-    return $status
+    as_root apt-get -qq update >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 }
 
 find_rabbitmq() {
@@ -64,21 +71,26 @@ find_python() {
     return 1
 }
 
-has_ensurepip() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null
+# An environment holds its own path: in a folder that was moved it does not work any more.
+has_environment() {
+    .venv/bin/python -m pip --version 2>/dev/null | grep -qF "$project/.venv/"
+}
+
+can_make_environment() {
+    "$python" -c 'import ensurepip, venv' 2>/dev/null
 }
 
 install_programs() {
     wanted=
     find_rabbitmq || wanted="rabbitmq-server"
-    if [ ! -x .venv/bin/python ] && ! has_ensurepip "$python"; then
+    if ! has_environment && ! can_make_environment; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         wanted="$wanted python$version-venv"
     fi
     [ -n "$wanted" ] || return 0
     if command -v apt-get >/dev/null 2>&1; then
-        # shellcheck disable=SC2086 - a list of names
-        apt_install $wanted
+        # shellcheck disable=SC2086  # a list of names
+        (apt_install $wanted)
         case "$wanted" in
             *rabbitmq-server*)
                 if command -v systemctl >/dev/null 2>&1; then
@@ -96,17 +108,17 @@ install_programs() {
 
 install_packages() {
     stamp=.venv/foretide-installed
+    wanted=$(echo "$project"; cksum requirements/all.txt requirements/development.txt pyproject.toml)
     # The development set holds the other one.
-    wanted=$(cksum requirements/all.txt requirements/development.txt pyproject.toml)
     if [ -f "$stamp.development" ] && [ "$(cat "$stamp.development")" = "$wanted" ]; then return 0; fi
     if [ "$purpose" = run ] && [ -f "$stamp.all" ] && [ "$(cat "$stamp.all")" = "$wanted" ]; then return 0; fi
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    has_environment || "$python" -m venv --clear .venv
     echo "Installing the locked Python packages of $requirements (the first time takes a few minutes) ..."
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
     # The project itself: on the path, and its command. No build, so no build tools.
     site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    pwd >"$site/foretide.pth"
-    printf '#!/bin/sh\nexec "%s/.venv/bin/python" -m foretide "$@"\n' "$(pwd)" >.venv/bin/foretide
+    echo "$project" >"$site/foretide.pth"
+    printf '#!/bin/sh\nexec "%s/.venv/bin/python" -m foretide "$@"\n' "$project" >.venv/bin/foretide
     chmod 755 .venv/bin/foretide
     name=all
     [ "$purpose" = test ] && name=development

@@ -35,8 +35,7 @@ class Specification:
     manifest_path: str
     output_directory: str
     model: dict[str, Any]
-    targets: list[str]
-    seed: int
+    target: str
     threads: int
 
 

@@ -109,8 +109,7 @@ class ModelTraining:
             manifest_path=str(paths["manifest"]),
             output_directory=str(output),
             model=job.row["parameters"],
-            targets=[job.row["target"]],
-            seed=int(job.row["parameters"].get("seed") or 0),
+            target=job.row["target"],
             threads=self._threads,
         )
 

@@ -89,8 +89,8 @@ class RabbitBus:
     async def stop(self, grace_seconds: float = 10.0) -> None:
         """See :class:`shared.bus.port.Bus`."""
         self._consuming = False
-        for consumer in self._consumers:
-            await consumer.stop(grace_seconds)
+        # Together, so that none takes more while another one drains.
+        await asyncio.gather(*(consumer.stop(grace_seconds) for consumer in self._consumers))
         self._stopping.set()
         if self._loop_task:
             await self._loop_task

@@ -65,7 +65,7 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
     input_scalers = _fit(x[fitted], input_scales, configuration)
     target_scalers = _fit(y[fitted], [entry.scale for entry, _ in outputs], configuration)
     training_end = int(references[parts.train].max())
-    grids = [_training_grid(one, target_step(entry, steps.output), training_end) for entry, one in outputs]
+    grids = [_training_grid(one, target_step(entry, steps), training_end) for entry, one in outputs]
     return Dataset(
         inputs=x,
         targets=y,
@@ -80,7 +80,7 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
         dropped=dropped,
         target_series=[one for _, one in outputs],
         season_steps=[
-            _season(configuration, target_step(entry, steps.output), grid)
+            _season(configuration, target_step(entry, steps), grid)
             for (entry, _), grid in zip(outputs, grids, strict=True)
         ],
         naive_grid=grids,
@@ -88,12 +88,11 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
 
 
 def _training_grid(series: Series, step: int, end: int) -> Values:
-    even = step or int(np.median(np.diff(series.times))) if len(series) > 1 else step
-    return on_grid(series, int(series.times[0]), end, even) if even else np.array([])
+    return on_grid(series, int(series.times[0]), end, step)
 
 
 def _season(configuration: Configuration, step: int, grid: Values) -> int:
-    if configuration.season_hours is not None and step:
+    if configuration.season_hours is not None:
         return max(1, round(configuration.season_hours * NANOSECONDS_PER_HOUR / step))
     return find_season(grid)
 

@@ -60,17 +60,16 @@ def sample_offsets(horizon: Horizon, count: int) -> Times:
     return np.rint(start + (steps * width / (count - 1) if count > 1 else steps)).astype(np.int64)
 
 
-def target_step(entry: SeriesConfiguration, count: int) -> int:
-    """The distance in ns of a target's steps; 0 for one step alone."""
+def target_step(entry: SeriesConfiguration, steps: TimeSteps) -> int:
+    """The distance in ns of a target's steps; of one step alone, the distance of reference times."""
     width = (entry.horizon.end_hours - entry.horizon.start_hours) * NANOSECONDS_PER_HOUR
-    return round(width / (count - 1)) if count > 1 else 0
+    alone = round(steps.step_minutes * NANOSECONDS_PER_MINUTE)
+    return (round(width / (steps.output - 1)) if steps.output > 1 else 0) or alone
 
 
 def target_step_minutes(configuration: Configuration) -> list[float]:
-    """For each target the distance of its steps; one step alone counts as the grid's step."""
-    steps = configuration.time_steps
-    found = [target_step(entry, steps.output) / NANOSECONDS_PER_MINUTE for entry in configuration.outputs]
-    return [minutes or steps.step_minutes for minutes in found]
+    """For each target the distance of its steps, in minutes."""
+    return [target_step(entry, configuration.time_steps) / NANOSECONDS_PER_MINUTE for entry in configuration.outputs]
 
 
 def sample(series: Series, configuration: SeriesConfiguration, references: Times, count: int) -> Sampled:

@@ -20,6 +20,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from foretide.client.http import Client
 from foretide.local_stack import RunningStack
+from shared.database.pool import Database
 from tests.waiting import until
 
 EXPECTED = Counter(
@@ -154,8 +155,6 @@ async def all_events(stack: RunningStack, listener: Outsider, session_id: str) -
 
 async def unreferenced_objects(stack: RunningStack) -> set[str]:
     """Objects in the folder store that no row names: orphans."""
-    from shared.database.pool import Database
-
     database = Database(stack.servers.database_url, pool_size=2)
     await database.open()
     try:

@@ -13,6 +13,7 @@ from foretide.client.watch import Message, watch
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.ports import Ports
 from foretide.stack.rabbitmq import RabbitServer
+from shared.database.pool import Database
 from tests.integration.chain import (
     FAST,
     Outsider,
@@ -57,6 +58,53 @@ async def test_f35_upload_to_stored_results_without_any_client_watching(
     assert [entry["status"] for entry in results["results"]] == ["completed", "completed"]
     assert results["bestModel"]["model"] in ("Linear", "Dense")
     assert results["comparison"][0]["targets"]["load"]["rmse"] > 0
+    assert await unreferenced_objects(stack) == set()
+
+
+async def test_f23_no_success_is_said_while_the_store_is_away_and_the_results_are_filed_when_it_is_back(
+    stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=10)
+    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    bucket = stack.servers.data_directory / "objects" / "training-results"
+    aside = bucket.with_name("aside")
+    bucket.rename(aside)
+    bucket.write_text("a file where the folder was: nothing can be stored")
+    try:
+
+        async def refused() -> bool:
+            rows = (await client.results(session_id))["results"]
+            return len(rows) == 2 and all(row["status"] == "failed" for row in rows)
+
+        await until(refused, seconds=90, what="both models trained, none filed")
+        assert (await client.status(session_id))["phase"] == "training"
+        assert not {"results.stored", "training.completed", "training.failed"} & set(listener.names(session_id))
+    finally:
+        bucket.unlink()
+        aside.rename(bucket)
+    await completed(client, session_id)
+    await all_events(stack, listener, session_id)
+
+
+async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it(
+    stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=200)
+    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await client.call("DELETE", f"/api/training/sessions/{session_id}")
+    root = stack.servers.data_directory / "objects"
+    database = Database(stack.servers.database_url, pool_size=2)
+    await database.open()
+
+    async def gone() -> bool:
+        async with database.transaction() as transaction:
+            rows = await transaction.fetch_value(
+                "select count(*) from training_sessions where session_id = $1", session_id
+            )
+        return rows == 0 and not [path for path in root.rglob("*") if path.is_file() and session_id in str(path)]
+
+    await until(gone, seconds=60, what="rows and objects gone")
+    await database.close()
     assert await unreferenced_objects(stack) == set()
 
 

@@ -28,7 +28,7 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
     dataset = read_dataset(Path(specification["dataset_path"]), manifest)
     configuration = parse_configuration(manifest["configuration"])
-    target = manifest["target_features"].index(specification["targets"][0])
+    target = manifest["target_features"].index(specification["target"])
     parameters = parse_model(specification["model"])
     data = training_data(dataset, target)
     check_size(parameters, data)

@@ -41,8 +41,7 @@ def specify(dataset: Path, output: Path, model: dict[str, Any], target: str) -> 
         "manifest_path": str(dataset / "manifest.json"),
         "output_directory": str(output),
         "model": model,
-        "targets": [target],
-        "seed": 0,
+        "target": target,
         "threads": 1,
     }
 

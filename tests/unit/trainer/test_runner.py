@@ -31,7 +31,7 @@ def tell(progress):
 
 async def work():
     runner = ChildRunner(["-m", "tests.unit.trainer.odd_child"])
-    await runner.run(Specification("job", "", "", "", {"kind": "never ends", "helpers": 0}, [], 0, 1), tell)
+    await runner.run(Specification("job", "", "", "", {"kind": "never ends", "helpers": 0}, "", 1), tell)
 
 asyncio.run(work())
 """
@@ -39,7 +39,7 @@ MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 
 
 def _odd(kind: str, helpers: int = 0) -> Specification:
-    return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, [], 0, 1)
+    return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, "", 1)
 
 
 def _children() -> list[int]:
