@@ -41,9 +41,9 @@ policy=/usr/sbin/policy-rc.d
 apt_install() {
     echo "Installing $* (apt) ..."
     if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         trap 'as_root rm -f "$policy"' EXIT
         trap 'exit 130' INT TERM
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
     fi
     as_root apt-get -qq update >/dev/null

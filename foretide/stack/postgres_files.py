@@ -36,12 +36,13 @@ def settle(folder: Path, account: Account) -> PostgresFiles:
     ``folder/location`` saying where. Once settled it stays. Raises :class:`ProblemError` when the programs
     are not installed or the cluster is somebody else's.
     """
+    programs = _programs(account)
     location = folder / "location"
     cluster = Path(location.read_text()) if location.exists() else folder / "cluster"
     if not account.is_me and not location.exists() and not account.can_enter(folder):
         cluster = _move_out(folder, location, account)
     _belongs_to(cluster, account)
-    return PostgresFiles(_programs(account), cluster)
+    return PostgresFiles(programs, cluster)
 
 
 def delete_cluster(folder: Path) -> None:

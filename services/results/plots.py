@@ -51,7 +51,7 @@ def predictions(arrays: dict[str, NDArray[Any]], model: str, target: str, unit: 
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         axis.set_ylabel(unit or "original units")
         axis.grid(alpha=0.3)
-    figure.axes[0].legend(ncols=3, loc="upper right")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), ncols=3, loc="outside lower center")
     figure.axes[-1].set_xlabel("UTC")
     figure.suptitle(f"{model}: {target}, windows of the test part")
     _save(figure, path)

@@ -143,12 +143,13 @@ class Database:
 
         Raises :class:`DatabaseUnavailable` when the connection fails; other errors of the driver pass through.
         """
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise RuntimeError("the database is not open")
         try:
-            async with self._pool.acquire(timeout=20) as connection:
-                transaction = Transaction(connection)
-                await _begin(transaction, user_id)
+            connection = await self._begun(pool, user_id)
+            transaction = Transaction(connection)
+            try:
                 try:
                     yield transaction
                 except BaseException:
@@ -156,10 +157,30 @@ class Database:
                         await connection.execute("rollback")
                     raise
                 await connection.execute("commit")
+            finally:
+                await pool.release(connection)
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(error) from error
         if transaction.recorded_messages:
             self.on_messages()
+
+    async def _begun(self, pool: asyncpg.Pool[Record], user_id: UUID | None) -> Any:
+        """A connection with a begun transaction. Nothing was done yet, so one that had died is replaced (F34)."""
+        tries = pool.get_size() + 1
+        while True:
+            connection = await pool.acquire(timeout=20)
+            try:
+                await _begin(Transaction(connection), user_id)
+            except CONNECTION_ERRORS:
+                await pool.release(connection)
+                tries -= 1
+                if tries == 0:
+                    raise
+            except BaseException:
+                await pool.release(connection)
+                raise
+            else:
+                return connection
 
     async def connect_alone(self) -> Any:
         """A connection outside the pool, for what must keep one (advisory locks, LISTEN)."""
