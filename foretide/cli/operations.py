@@ -33,9 +33,10 @@ def token(
     with problems_end_the_command():
         secrets = _secrets(data)
         user_id = str(uuid4()) if user == "new" else user or secrets.identifier("local_user_id")
-        secret = os.environ.get("FORETIDE_JWT_SECRET") or secrets.token("jwt_secret")
         out.print(
-            issue_token(secret, _user_id(user_id), lifetime=timedelta(days=days)), soft_wrap=True, highlight=False
+            issue_token(secrets.token("jwt_secret"), _user_id(user_id), lifetime=timedelta(days=days)),
+            soft_wrap=True,
+            highlight=False,
         )
 
 

@@ -18,7 +18,9 @@ _FORECAST = re.compile(r"/api/forecast(/|$)")
 
 
 def service_for(path: str, method: str = "GET") -> str | None:
-    """The service that answers this call, None where no service does."""
+    """The service that answers this call, None where no service does; a path never climbs out of its place."""
+    if {".", ".."} & set(path.split("/")):
+        return None
     if _FORECAST.match(path):
         return "upload" if method == "POST" else "results"
     return next((service for pattern, service in _ROUTES if pattern.match(path)), None)

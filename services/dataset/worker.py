@@ -75,8 +75,14 @@ class DatasetGeneration:
             status = await transaction.fetch_value(
                 "select status from public.training_datasets where id = $1", job.claim.job_id
             )
+            wanted = await transaction.fetch_value(
+                "select true from public.training_sessions where session_id = $1 and status <> 'deleting'",
+                job.row["session_id"],
+            )
         if status in (None, "cancelled", "failed"):
             await remove_dataset_objects(self._service.store, job.row)
+        if not wanted:
+            await self._service.store.delete_prefix(TRAINING_RESULTS, f"{job.row['session_id']}/plots/")
 
     def _report(self, job: Job, progress: dict[str, Any]) -> None:
         job.report(progress["progress"])

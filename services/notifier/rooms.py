@@ -125,7 +125,8 @@ class Rooms:
                 log.exception("rooms not caught up")
 
     async def _catch_up(self) -> None:
-        watched = dict(self._rooms)
+        watched = {name: room for name, room in self._rooms.items() if room.members or room.lock.locked()}
+        self._rooms = dict(watched)
         if not watched:
             return
         async with self._database.transaction() as transaction:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +43,8 @@ class Sockets:
     def __init__(self, service: Service, server: socketio.AsyncServer) -> None:
         self._service = service
         self._server = server
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self.rooms = Rooms(service.database, self.emit)
         server.on("connect", self._connect)
         server.on("disconnect", self._disconnect)
@@ -73,8 +77,17 @@ class Sockets:
                 "unauthorized", error.problem.model_dump(mode="json", exclude_none=True)
             ) from error
         await self._server.save_session(client, {"user_id": str(caller.user_id)})
+        seconds = max(0.0, (caller.expires_at - datetime.now(UTC)).total_seconds())
+        self._timers[client] = asyncio.get_running_loop().call_later(seconds, self._expire, client)
+
+    def _expire(self, client: str) -> None:
+        """The token's time is over: the connection ends, and a client with a fresh one comes back."""
+        self._ending.add(task := asyncio.create_task(self._server.disconnect(client)))
+        task.add_done_callback(self._ending.discard)
 
     async def _disconnect(self, client: str, *_: Any) -> None:
+        if timer := self._timers.pop(client, None):
+            timer.cancel()
         self.rooms.leave(client)
 
     def _answering(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.results import api, api_downloads
+from services.results.closing import close_forgotten
 from services.results.filing import SUBSCRIPTION, Filing, on_session_deleted
 from services.results.handlers import on_model_failed
 from shared.bus.topology import Subscription
@@ -30,4 +31,5 @@ def create_app(settings: Settings) -> FastAPI:
         await on_session_deleted(service.database, service.store, read(envelope, SessionDeleted).session_id)
 
     service.bus.subscribe(Subscription("results", "session.deleted", "event"), patient(remove))
+    service.every(settings.sweep_seconds, "close", lambda: close_forgotten(service.database))
     return service.application("results", [api.router, api_downloads.router])

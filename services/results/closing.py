@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.results.comparison import Entry, leaderboard
-from shared.database.pool import Record, Transaction
+from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import TrainingCompleted, TrainingFailed
 from shared.problems import Category, Problem, ProblemError
@@ -107,3 +107,16 @@ def _why(jobs: list[Record]) -> Problem:
         or "No results could be stored.",
         recovery=reasons[0].recovery if reasons else ["Start the training again."],
     ).problem
+
+
+async def close_forgotten(database: Database) -> None:
+    """Close runs whose jobs have all ended although no message said so to the end."""
+    async with database.transaction() as transaction:
+        runs = await transaction.fetch(
+            """select id from public.training_runs r where status = 'running'
+               and not exists (select from public.training_jobs j where j.run_id = r.id
+                               and j.status in ('queued', 'running')) limit 100"""
+        )
+    for run in runs:
+        async with database.transaction() as transaction:
+            await close_if_ended(transaction, run["id"])

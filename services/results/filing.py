@@ -51,7 +51,7 @@ class Filing:
         event = read(envelope, ModelTrained)
         row = await self._reserve(envelope, event)
         if row is None:
-            await self._remove(event)
+            await remove_results(self._service.store, event.session_id)
             return
         if row["status"] == "completed":
             return
@@ -62,7 +62,7 @@ class Filing:
                 await self._mark_failed(row, error.problem, resumes=True)
             raise
         if not await self._commit(envelope, row, event, stored):
-            await self._remove(event)
+            await self._service.store.delete_many(TRAINING_RESULTS, [entry["key"] for entry in stored.values()])
 
     async def give_up(self, envelope: Envelope, error: BaseException) -> None:
         """The message became a dead letter: the model is kept, its results are marked failed, the run can end."""
@@ -207,9 +207,6 @@ class Filing:
                 row["id"],
                 {"resumes": resumes, "problem": problem.model_dump(mode="json")},
             )
-
-    async def _remove(self, event: ModelTrained) -> None:
-        await remove_results(self._service.store, event.session_id)
 
     def _tell(self, row: Record, event: ModelTrained, percent: float) -> None:
         self._progress.send(

@@ -63,7 +63,9 @@ async def _tell_refusal(transaction: Transaction, user_id: UUID, session: Record
         # A run is under way, or the session is busy: nothing to end, and nothing new to tell.
         log.info("run not started", session_id=session["session_id"], problem=problem.detail)
         return
-    await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem)
+    if not await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem):
+        log.info("run not started", session_id=session["session_id"], problem=problem.detail)
+        return
     await outbox.record(
         transaction,
         TrainingFailed(session_id=session["session_id"], run_id=None, problem=problem),

@@ -17,8 +17,8 @@ from shared.events.payloads import (
 from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
 from shared.series.model_parameters import ModelParameters, parse_models
-from shared.sessions.rows import require_move
-from shared.sessions.state import SessionStatus
+from shared.sessions.rows import busy, require_move
+from shared.sessions.state import ALLOWED_FROM, SessionStatus
 
 
 async def start_run(
@@ -29,6 +29,8 @@ async def start_run(
     Raises a problem for unknown models or parameters, without a dataset, and a 409 while a run is under way.
     """
     session_id = session["session_id"]
+    if session["status"] not in ALLOWED_FROM[SessionStatus.TRAINING]:
+        raise busy(session, SessionStatus.TRAINING)
     dataset = await _ready_dataset(transaction, session_id)
     chosen = parse_models(models if models is not None else (session["configuration"] or {}).get("models", []))
     await require_move(transaction, session, SessionStatus.TRAINING)

@@ -90,7 +90,15 @@ async def upload_chunk(
             ],
         )
     if upload["status"] in ("open", "assembling"):
-        await receive_chunk(service.database, service.store, upload, chunk_index, data, chunk_sha256)
+        await receive_chunk(
+            service.database,
+            service.store,
+            upload,
+            chunk_index,
+            data,
+            chunk_sha256,
+            max_bytes=service.settings.max_file_bytes,
+        )
         upload = await complete_if_whole(service.database, service.store, upload)
     async with service.database.transaction(caller.user_id) as transaction:
         return await state_of(transaction, upload)

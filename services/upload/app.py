@@ -25,6 +25,8 @@ def create_app(settings: Settings) -> FastAPI:
     sweep = settings.sweep_seconds
     service.every(sweep, "expire", lambda: housekeeping.expire_uploads(service.database, service.store))
     service.every(sweep, "assemble", lambda: housekeeping.resume_assemblies(service.database, service.store))
+    service.every(sweep, "staging", lambda: housekeeping.clear_staging(service.database, service.store))
+    service.every(_HOUR, "store", lambda: housekeeping.sweep_store(service.store))
     service.every(sweep, "delete", lambda: housekeeping.finish_deletions(service.database, service.store))
     service.every(_HOUR, "messages", lambda: housekeeping.forget_old_messages(service.database))
     return service.application("upload", [api_uploads.router, api_sessions.router])

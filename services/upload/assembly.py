@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 from services.upload.chunks import find_upload, staged_key
 from shared.database.pool import Database, Record
@@ -25,61 +26,97 @@ from shared.telemetry.logs import logger
 
 log = logger(__name__)
 
-_TURN_SECONDS = 120.0
+_TURN_SECONDS = 15.0
 _TAKE_TURN = """
-update public.uploads u set status = 'assembling', assembling_until = now() + make_interval(secs => $3)
+update public.uploads u set status = 'assembling', turn = $4, turn_until = now() + make_interval(secs => $3)
 where user_id = $1 and upload_id = $2
-  and (status = 'open' or (status = 'assembling' and assembling_until < now()))
+  and (status = 'open' or (status = 'assembling' and turn_until < now()))
   and total_chunks = (
       select count(*) from public.upload_chunks c where c.user_id = u.user_id and c.upload_id = u.upload_id)
 returning true
 """
+_OUR_TURN = "user_id = $1 and upload_id = $2 and turn = $3 and status = 'assembling'"
 _WAIT_SECONDS = 60.0
 
 
 async def complete_if_whole(database: Database, store: ObjectStore, upload: Record) -> Record:
     """Assemble and analyse when every chunk is there; the upload's row as it is afterwards.
 
-    When another process is at it, wait for that one. Raises the problem of a file that was rejected.
+    When another process is at it, wait for that one, and take over when it is lost. Raises the problem of a file
+    that was rejected.
     """
     user_id, upload_id = upload["user_id"], upload["upload_id"]
-    async with database.transaction() as transaction:
-        our_turn = await transaction.fetch_value(_TAKE_TURN, user_id, upload_id, _TURN_SECONDS)
-    if our_turn:
-        await _assemble(database, store, upload)
     deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
     while True:
+        turn = uuid4()
+        async with database.transaction() as transaction:
+            ours = await transaction.fetch_value(_TAKE_TURN, user_id, upload_id, _TURN_SECONDS, turn)
+        if ours:
+            await _assemble(database, store, upload, turn)
         async with database.transaction() as transaction:
             now = await find_upload(transaction, user_id, upload_id)
         if now["status"] == "rejected":
             raise ProblemError.of(Problem.model_validate(now["problem"]))
         if now["status"] != "assembling" or asyncio.get_running_loop().time() > deadline:
             return now
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
 
 
-async def _assemble(database: Database, store: ObjectStore, upload: Record) -> None:
+async def _assemble(database: Database, store: ObjectStore, upload: Record, turn: UUID) -> None:
+    keeping = asyncio.create_task(_keep_turn(database, upload, turn))
     try:
         outcome = await _build(database, store, upload)
     except ProblemError as error:
         if error.retryable:
-            await _give_turn_back(database, upload)
+            await _give_turn_back(database, upload, turn)
             raise
-        await _reject(database, store, upload, error.problem)
+        await _reject(database, store, upload, turn, error.problem)
         return
     except BaseException:
-        await asyncio.shield(_give_turn_back(database, upload))
+        await asyncio.shield(_give_turn_back(database, upload, turn))
         raise
+    finally:
+        keeping.cancel()
     async with database.transaction() as transaction:
-        await transaction.execute(
-            """update public.uploads set status = 'completed', assembling_until = null, raw = $3, canonical = $4,
-               analysis = $5 where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+        completed = await transaction.execute(
+            f"""update public.uploads set status = 'completed', turn = null, turn_until = null, raw = $4,
+                canonical = $5, analysis = $6 where {_OUR_TURN}""",
             upload["user_id"],
             upload["upload_id"],
+            turn,
             *outcome,
         )
+    if completed:
+        await remove_staging(database, store, upload)
+        log.info("file assembled", upload_id=upload["upload_id"], file_bytes=outcome[0]["bytes"])
+
+
+async def _keep_turn(database: Database, upload: Record, turn: UUID) -> None:
+    """Renew the turn while the file is being read; a process that is lost loses it within seconds."""
+    while True:
+        await asyncio.sleep(_TURN_SECONDS / 4)
+        try:
+            async with database.transaction() as transaction:
+                await transaction.execute(
+                    f"update public.uploads set turn_until = now() + make_interval(secs => $4) where {_OUR_TURN}",
+                    upload["user_id"],
+                    upload["upload_id"],
+                    turn,
+                    _TURN_SECONDS,
+                )
+        except ProblemError as error:
+            log.warning("turn not renewed", upload_id=upload["upload_id"], error=str(error))
+
+
+async def remove_staging(database: Database, store: ObjectStore, upload: Record) -> None:
+    """Remove the chunks of a file that needs them no more, and note that it is done."""
     await store.delete_prefix(UPLOAD_STAGING, f"{upload['storage_id']}/")
-    log.info("file assembled", upload_id=upload["upload_id"], file_bytes=outcome[0]["bytes"])
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "update public.uploads set staged = false where user_id = $1 and upload_id = $2",
+            upload["user_id"],
+            upload["upload_id"],
+        )
 
 
 async def _build(database: Database, store: ObjectStore, upload: Record) -> tuple[dict[str, Any], ...]:
@@ -138,13 +175,14 @@ def _verify_whole(upload: Record, raw: Reference) -> None:
     )
 
 
-async def _reject(database: Database, store: ObjectStore, upload: Record, problem: Problem) -> None:
+async def _reject(database: Database, store: ObjectStore, upload: Record, turn: UUID, problem: Problem) -> None:
     async with database.transaction() as transaction:
         rejected = await transaction.execute(
-            """update public.uploads set status = 'rejected', assembling_until = null, problem = $3
-               where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+            f"""update public.uploads set status = 'rejected', turn = null, turn_until = null, problem = $4
+                where {_OUR_TURN}""",
             upload["user_id"],
             upload["upload_id"],
+            turn,
             problem.model_dump(mode="json"),
         )
         if rejected:
@@ -155,7 +193,8 @@ async def _reject(database: Database, store: ObjectStore, upload: Record, proble
                 session_id=upload["upload_id"],
                 user_id=upload["user_id"],
             )
-    await remove_bytes(store, upload)
+    if rejected:
+        await remove_bytes(store, upload)
 
 
 async def remove_bytes(store: ObjectStore, upload: Record) -> None:
@@ -164,11 +203,11 @@ async def remove_bytes(store: ObjectStore, upload: Record) -> None:
     await store.delete_prefix(TRAINING_FILES, f"{upload['user_id']}/{upload['storage_id']}/")
 
 
-async def _give_turn_back(database: Database, upload: Record) -> None:
+async def _give_turn_back(database: Database, upload: Record, turn: UUID) -> None:
     async with database.transaction() as transaction:
         await transaction.execute(
-            """update public.uploads set status = 'open', assembling_until = null
-               where user_id = $1 and upload_id = $2 and status = 'assembling'""",
+            f"update public.uploads set status = 'open', turn = null, turn_until = null where {_OUR_TURN}",
             upload["user_id"],
             upload["upload_id"],
+            turn,
         )

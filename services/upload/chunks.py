@@ -58,6 +58,8 @@ async def receive_chunk(
     index: int,
     data: bytes,
     declared_sha256: str | None,
+    *,
+    max_bytes: int,
 ) -> None:
     """Keep one chunk. Raises a problem by name for a wrong index, checksum or content; the others stay."""
     _check_index(upload, index)
@@ -71,6 +73,8 @@ async def receive_chunk(
         )
     async with database.transaction() as transaction:
         known = await _known_chunk(transaction, upload, index)
+        if known is None:
+            await _check_size(transaction, upload, len(data), max_bytes)
     if known is None:
         await store.put(UPLOAD_STAGING, staged_key(upload, index, sha256), data)
         async with database.transaction() as transaction:
@@ -129,6 +133,24 @@ def _check_index(upload: Record, index: int) -> None:
             title="There is no such chunk",
             detail=f"Chunk index {index} is outside 0 to {upload['total_chunks'] - 1}, as this upload was announced.",
             recovery=["Count chunks from 0.", "Start a new upload if the file has another number of chunks."],
+        )
+
+
+async def _check_size(transaction: Transaction, upload: Record, more: int, max_bytes: int) -> None:
+    """Raises a 413 problem when the chunks together would be more than was announced, or than is taken at all."""
+    there: int = await transaction.fetch_value(
+        "select coalesce(sum(size), 0)::bigint from public.upload_chunks where user_id = $1 and upload_id = $2",
+        upload["user_id"],
+        upload["upload_id"],
+    )
+    limit = min(max_bytes, upload["size"]) if upload["size"] is not None else max_bytes
+    if there + more > limit:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The file is too large",
+            detail=f"With this chunk {upload['file_name']!r} has {there + more} bytes; {limit} are the limit.",
+            recovery=["Announce the file's real size.", "Split a file that is larger than the limit."],
+            status=413,
         )
 
 

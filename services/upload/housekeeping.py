@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.upload.assembly import complete_if_whole, remove_bytes
+from datetime import timedelta
+
+from services.upload.assembly import complete_if_whole, remove_bytes, remove_staging
 from shared.database.pool import Database, Transaction
 from shared.problems import ProblemError
 from shared.storage.keys import TRAINING_FILES
@@ -11,6 +13,7 @@ from shared.telemetry.logs import logger
 
 log = logger(__name__)
 
+_UNFINISHED_FOR = timedelta(days=1)
 _LEFT_OVER = """
 select true where exists (select from public.training_datasets where session_id = $1)
     or exists (select from public.training_runs where session_id = $1)
@@ -20,27 +23,39 @@ select true where exists (select from public.training_datasets where session_id 
 
 
 async def expire_uploads(database: Database, store: ObjectStore) -> None:
-    """Remove uploads past their time that no session took, bytes first, then rows."""
+    """Remove uploads past their time that no session took: claimed first, then bytes, then rows."""
     async with database.transaction() as transaction:
-        expired = await transaction.fetch(
-            "select * from public.uploads where expires_at < now() and status <> 'consumed' limit 100"
+        await transaction.execute(
+            """update public.uploads set status = 'expired' where expires_at < now()
+               and status in ('open', 'completed', 'rejected')"""
         )
+        expired = await transaction.fetch("select * from public.uploads where status = 'expired' limit 100")
     for upload in expired:
         await remove_bytes(store, upload)
         async with database.transaction() as transaction:
             await transaction.execute(
-                "delete from public.uploads where user_id = $1 and upload_id = $2 and status <> 'consumed'",
+                "delete from public.uploads where user_id = $1 and upload_id = $2 and status = 'expired'",
                 upload["user_id"],
                 upload["upload_id"],
             )
         log.info("upload expired", upload_id=upload["upload_id"])
 
 
+async def clear_staging(database: Database, store: ObjectStore) -> None:
+    """Remove the chunks that a lost process left behind after its file was whole."""
+    async with database.transaction() as transaction:
+        left = await transaction.fetch(
+            "select * from public.uploads where staged and status in ('completed', 'consumed', 'rejected') limit 100"
+        )
+    for upload in left:
+        await remove_staging(database, store, upload)
+
+
 async def resume_assemblies(database: Database, store: ObjectStore) -> None:
     """Take up files whose assembling process was lost."""
     async with database.transaction() as transaction:
         lapsed = await transaction.fetch(
-            "select * from public.uploads where status = 'assembling' and assembling_until < now() limit 10"
+            "select * from public.uploads where status = 'assembling' and turn_until < now() limit 10"
         )
     for upload in lapsed:
         try:
@@ -79,6 +94,13 @@ async def _forget(transaction: Transaction, session_id: str) -> None:
     await transaction.execute(
         "delete from public.training_sessions where session_id = $1 and status = 'deleting'", session_id
     )
+
+
+async def sweep_store(store: ObjectStore) -> None:
+    """Remove what writers that were killed left unfinished in the store."""
+    removed = await store.sweep(_UNFINISHED_FOR)
+    if removed:
+        log.info("unfinished objects removed", count=removed)
 
 
 async def forget_old_messages(database: Database) -> None:

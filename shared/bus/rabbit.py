@@ -102,13 +102,13 @@ class RabbitBus:
             try:
                 await self._consume_once()
                 wait = _FIRST_WAIT
-            except (
-                BusUnavailable,
-                aio_pika.exceptions.AMQPError,
-                OSError,
-                TimeoutError,
-                RuntimeError,
-            ) as error:
+            except asyncio.CancelledError as error:
+                # The client cancels whoever waits for an answer when its channel closes; a real one passes on.
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                log.warning("bus lost", error=repr(error), next_try_seconds=wait)
+            except Exception as error:
                 log.warning("bus lost", error=str(error) or type(error).__name__, next_try_seconds=wait)
             self._consuming = False
             if not self._stopping.is_set():

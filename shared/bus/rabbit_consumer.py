@@ -28,6 +28,8 @@ from shared.telemetry.trace import continue_trace
 log = logger(__name__)
 
 _LISTENER_PREFETCH = 200
+_RETURN_SECONDS = 1.0
+_LONGEST_RETURN_SECONDS = 10.0
 _CLIENT_ERRORS = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 
 
@@ -118,17 +120,20 @@ class WorkConsumer:
             task.add_done_callback(self._running.discard)
         try:
             await self._process(message)
-        except BusUnavailable as error:
-            # Neither acknowledged nor parked: the broker delivers it again.
-            log.warning("message left to redelivery", queue=self._subscription.queue, error=str(error))
-        except _CLIENT_ERRORS as error:
-            log.warning("acknowledgement lost", queue=self._subscription.queue, error=str(error))
+        except (BusUnavailable, *_CLIENT_ERRORS) as error:
+            # The channel is gone, and with it the delivery: the broker delivers it again.
+            log.warning("delivery lost", queue=self._subscription.queue, error=str(error))
+        except Exception:
+            log.exception("delivery returned", queue=self._subscription.queue)
+            await asyncio.sleep(_RETURN_SECONDS)
+            await message.nack(requeue=True)
 
     async def _process(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         try:
             envelope = decode(message.body)
         except ValueError as error:
             await self._bury(message, f"not a CloudEvents envelope: {error}")
+            await message.ack()
             return
         with continue_trace(envelope.traceparent):
             try:
@@ -157,29 +162,42 @@ class WorkConsumer:
         # What only waits for something to come back (a store, say) waits as long as it takes.
         delay = self._retry_delays[min(attempt, len(self._retry_delays)) - 1]
         headers: dict[str, str | int] = {ATTEMPT_HEADER: attempt + 1, QUEUE_HEADER: self._subscription.queue}
-        await self._publisher.forward(
-            retry_exchange(delay).name, self._subscription.queue, message.body, _identifier(message), headers
-        )
+        await self._forward(retry_exchange(delay).name, message, headers)
         await message.ack()
 
     async def _end(self, message: aio_pika.abc.AbstractIncomingMessage, envelope: Envelope, error: Exception) -> None:
-        await self._bury(message, f"{type(error).__name__}: {error}", acknowledge=False)
+        await self._bury(message, f"{type(error).__name__}: {error}")
         if self._give_up is not None:
             await self._give_up(envelope, error)
         await message.ack()
 
-    async def _bury(
-        self, message: aio_pika.abc.AbstractIncomingMessage, reason: str, *, acknowledge: bool = True
-    ) -> None:
+    async def _bury(self, message: aio_pika.abc.AbstractIncomingMessage, reason: str) -> None:
         log.error("dead letter", queue=self._subscription.queue, message_id=message.message_id, reason=reason)
         headers: dict[str, str | int] = {
             ATTEMPT_HEADER: _attempt(message),
             QUEUE_HEADER: self._subscription.queue,
             ERROR_HEADER: reason[:2000],
         }
-        await self._publisher.forward(DEAD, self._subscription.queue, message.body, _identifier(message), headers)
-        if acknowledge:
-            await message.ack()
+        await self._forward(DEAD, message, headers)
+
+    async def _forward(
+        self, exchange: str, message: aio_pika.abc.AbstractIncomingMessage, headers: dict[str, str | int]
+    ) -> None:
+        """Insist: an unanswered delivery on a living channel would never come again, and hold its slot for ever."""
+        wait = _RETURN_SECONDS
+        while True:
+            try:
+                await self._publisher.forward(
+                    exchange, self._subscription.queue, message.body, message.message_id or "", headers
+                )
+            except (BusUnavailable, aio_pika.exceptions.DeliveryError) as error:
+                log.warning("cannot be put aside yet", queue=self._subscription.queue, error=str(error))
+            else:
+                return
+            if message.channel.is_closed:
+                raise BusUnavailable("The delivery's channel closed meanwhile.")
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_RETURN_SECONDS)
 
 
 class Listener:
@@ -229,7 +247,3 @@ class Listener:
 def _attempt(message: aio_pika.abc.AbstractIncomingMessage) -> int:
     value: Any = message.headers.get(ATTEMPT_HEADER, 1)
     return value if isinstance(value, int) and value > 0 else 1
-
-
-def _identifier(message: aio_pika.abc.AbstractIncomingMessage) -> str:
-    return message.message_id or ""

@@ -37,7 +37,7 @@ Record = asyncpg.Record
 
 
 class DatabaseUnavailable(ProblemError):
-    """The database cannot be reached; nothing was changed by the statement that found out."""
+    """The database cannot be reached, or gave way to another transaction; nothing of this one was changed."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(
@@ -159,8 +159,15 @@ class Database:
                 await connection.execute("commit")
             finally:
                 await pool.release(connection)
-        except CONNECTION_ERRORS as error:
+        except (*CONNECTION_ERRORS, asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
             raise DatabaseUnavailable(error) from error
+        except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
+            raise ProblemError(
+                Category.DATA_VALIDATION,
+                title="A text has a character that cannot be kept",
+                detail="A text of the request contains the NUL character.",
+                recovery=["Remove it and send the request again."],
+            ) from error
         if transaction.recorded_messages:
             self.on_messages()
 

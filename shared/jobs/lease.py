@@ -102,7 +102,8 @@ async def hand_back(transaction: Transaction, held: Claim) -> bool:
     """A graceful stop: back to the queue for another worker. The caller records the command anew."""
     return bool(
         await transaction.execute(
-            f"""update public.{held.table} set status = 'queued', lease_until = null, worker = null
+            f"""update public.{held.table} set status = 'queued', lease_until = null, worker = null,
+                queued_at = now()
                 where id = $1 and attempt = $2 and status = 'running'""",
             held.job_id,
             held.attempt,
@@ -145,7 +146,7 @@ async def reap(transaction: Transaction, table: JobTable, *, attempts: int) -> l
     """
     rows = await transaction.fetch(
         f"""update public.{table} set lost = lost + 1, worker = null, attempt = attempt + 1,
-            lease_until = case when lost + 1 >= $1 then now() + interval '1 minute' end,
+            queued_at = now(), lease_until = case when lost + 1 >= $1 then now() + interval '1 minute' end,
             status = case when lost + 1 >= $1 then 'running' else 'queued' end
             where id in (
                 select id from public.{table} where status = 'running' and lease_until < now()
@@ -154,3 +155,18 @@ async def reap(transaction: Transaction, table: JobTable, *, attempts: int) -> l
         attempts,
     )
     return [Lapsed(row, row["status"] == "running") for row in rows]
+
+
+async def forgotten(transaction: Transaction, table: JobTable, *, minutes: float = 10.0) -> list[Record]:
+    """Jobs that have waited so long that their command may be lost; the caller records it anew.
+
+    A command too many does no harm: only the first one finds the job waiting.
+    """
+    return await transaction.fetch(
+        f"""update public.{table} set queued_at = now() where id in (
+                select id from public.{table} where status = 'queued'
+                and queued_at < now() - make_interval(secs => $1)
+                order by queued_at for update skip locked limit 100
+            ) returning *""",
+        minutes * 60,
+    )

@@ -34,13 +34,16 @@ async def reap(
             if lapsed.exhausted:
                 await fail(transaction, lease.Claim(table, row["id"], row["attempt"]), row, _lost_too_often(row))
             else:
-                await outbox.record(
-                    transaction,
-                    command(row),
-                    source=service,
-                    session_id=row["session_id"],
-                    user_id=row["user_id"],
-                )
+                await _command_anew(transaction, row, command, service)
+        for row in await lease.forgotten(transaction, table):
+            log.warning("job that waited long: its command is sent anew", job_id=str(row["id"]))
+            await _command_anew(transaction, row, command, service)
+
+
+async def _command_anew(
+    transaction: Transaction, row: Record, command: Callable[[Record], Payload], service: str
+) -> None:
+    await outbox.record(transaction, command(row), source=service, session_id=row["session_id"], user_id=row["user_id"])
 
 
 def _lost_too_often(row: Record) -> Problem:

@@ -113,10 +113,10 @@ class Worker:
                 job_id,
             )
         assert row is not None
-        if len(self._running) + 1 >= self._slots:
-            await self._consumer.pause()
         job = Job(held, row)
         self._running[job_id] = asyncio.create_task(self._run(job, envelope.traceparent))
+        if len(self._running) >= self._slots:
+            await self._consumer.pause()
 
     async def _run(self, job: Job, traceparent: str | None) -> None:
         log.info("job begins", job_id=str(job.claim.job_id), attempt=job.claim.attempt)
@@ -165,7 +165,8 @@ class Worker:
                         progress=job.progress,
                         detail=job.detail,
                     )
-            except ProblemError as error:
+            except Exception as error:
+                # Whatever it was: the lease and the fence decide, not a missed heartbeat.
                 log.warning("heartbeat missed", job_id=str(job.claim.job_id), error=str(error))
                 continue
             if not held:

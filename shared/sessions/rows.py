@@ -39,9 +39,14 @@ async def move(transaction: Transaction, session_id: str, to: SessionStatus, *, 
 async def require_move(transaction: Transaction, session: Record, to: SessionStatus) -> None:
     """Move, or raise a 409 problem that says what the session is busy with."""
     if not await move(transaction, session["session_id"], to):
-        raise ProblemError(
-            Category.CONFLICT,
-            title="The session cannot do that now",
-            detail=f"The session is {session['status']}; {to.value} cannot follow on that.",
-            recovery=["Wait until the work under way has ended, or cancel it.", "Then try again."],
-        )
+        raise busy(session, to)
+
+
+def busy(session: Record, to: SessionStatus) -> ProblemError:
+    """The 409 problem of a session that cannot enter a state from the one it is in."""
+    return ProblemError(
+        Category.CONFLICT,
+        title="The session cannot do that now",
+        detail=f"The session is {session['status']}; {to.value} cannot follow on that.",
+        recovery=["Wait until the work under way has ended, or cancel it.", "Then try again."],
+    )

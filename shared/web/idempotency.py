@@ -27,8 +27,10 @@ IdempotencyKey = Annotated[
 
 
 async def request_fingerprint(request: Request) -> str:
-    """What makes two requests the same: method, path and body."""
-    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + await request.body())
+    """What makes two requests the same: method, path, query and body."""
+    digest = hashlib.sha256(
+        f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    )
     return digest.hexdigest()
 
 

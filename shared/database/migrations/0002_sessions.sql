@@ -18,8 +18,10 @@ create table public.uploads (
     sha256 text,
     storage_id uuid not null default gen_random_uuid(),
     status text not null default 'open'
-        check (status in ('open', 'assembling', 'completed', 'rejected', 'consumed')),
-    assembling_until timestamptz,
+        check (status in ('open', 'assembling', 'completed', 'rejected', 'consumed', 'expired')),
+    turn uuid,
+    turn_until timestamptz,
+    staged boolean not null default true,
     raw jsonb,
     canonical jsonb,
     analysis jsonb,
