@@ -21,6 +21,7 @@ from shared.problems import Category, ProblemError
 CONNECTION_ERRORS = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -153,8 +154,7 @@ class Database:
                 try:
                     yield transaction
                 except BaseException:
-                    if not connection.is_closed():
-                        await connection.execute("rollback")
+                    await _roll_back(connection)
                     raise
                 await connection.execute("commit")
             finally:
@@ -197,6 +197,14 @@ class Database:
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(error) from error
         return connection
+
+
+async def _roll_back(connection: Any) -> None:
+    """Roll back, or give the connection up where that is not possible (cut, or still busy with a cancelled query)."""
+    try:
+        await asyncio.wait_for(connection.execute("rollback"), 10)
+    except Exception:
+        connection.terminate()
 
 
 async def _begin(transaction: Transaction, user_id: UUID | None) -> None:
