@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from foretide.client.watch import Message, watch
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.ports import Ports
 from foretide.stack.rabbitmq import RabbitServer
+from foretide.stack.seaweedfs import SeaweedServer
 from shared.database.pool import Database
 from tests.integration.chain import (
     FAST,
@@ -59,31 +61,6 @@ async def test_f35_upload_to_stored_results_without_any_client_watching(
     assert results["bestModel"]["model"] in ("Linear", "Dense")
     assert results["comparison"][0]["targets"]["load"]["rmse"] > 0
     assert await unreferenced_objects(stack) == set()
-
-
-async def test_f23_no_success_is_said_while_the_store_is_away_and_the_results_are_filed_when_it_is_back(
-    stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
-) -> None:
-    session_id = await begin_session(client, tmp_path, epochs=10)
-    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
-    bucket = stack.servers.data_directory / "objects" / "training-results"
-    aside = bucket.with_name("aside")
-    bucket.rename(aside)
-    bucket.write_text("a file where the folder was: nothing can be stored")
-    try:
-
-        async def refused() -> bool:
-            rows = (await client.results(session_id))["results"]
-            return len(rows) == 2 and all(row["status"] == "failed" for row in rows)
-
-        await until(refused, seconds=90, what="both models trained, none filed")
-        assert (await client.status(session_id))["phase"] == "training"
-        assert not {"results.stored", "training.completed", "training.failed"} & set(listener.names(session_id))
-    finally:
-        bucket.unlink()
-        aside.rename(bucket)
-    await completed(client, session_id)
-    await all_events(stack, listener, session_id)
 
 
 async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it(
@@ -142,29 +119,63 @@ async def test_f27_f28_a_session_completes_although_every_service_is_killed_once
     assert await unreferenced_objects(stack) == set()
 
 
+@dataclass(frozen=True, slots=True)
+class External:
+    """A stack on servers that are not its own, and what the tests need of them."""
+
+    broker: RabbitServer
+    store: SeaweedServer
+    stack: RunningStack
+    listener: Outsider
+    client: Client
+
+
+@pytest.fixture(scope="module")
+async def external(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[External]:
+    folder = tmp_path_factory.mktemp("external")
+    ports = Ports(folder / "ports.json")
+    broker, store = RabbitServer(folder, ports), SeaweedServer(folder, ports)
+    await asyncio.gather(broker.start(), store.start())
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FORETIDE_BUS_URL", broker.url)
+        environment.setenv("FORETIDE_STORE_URL", store.url)
+        try:
+            async with (
+                local_stack(tmp_path_factory.mktemp("outage"), port=free_port(), settings=FAST) as stack,
+                outsider(stack) as listener,
+                Client(stack.url, stack.token) as client,
+            ):
+                yield External(broker, store, stack, listener, client)
+        finally:
+            await asyncio.gather(broker.stop(), store.stop())
+
+
 async def test_a_session_completes_although_an_external_broker_is_stopped_for_20_seconds(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    external: External, tmp_path: Path
 ) -> None:
-    folder = tmp_path_factory.mktemp("broker")
-    broker = RabbitServer(folder, Ports(folder / "ports.json"))
-    await broker.start()
-    monkeypatch.setenv("FORETIDE_BUS_URL", broker.url)
-    try:
-        data = tmp_path_factory.mktemp("outage")
-        async with (
-            local_stack(data, port=free_port(), settings=FAST) as stack,
-            outsider(stack) as listener,
-            Client(stack.url, stack.token) as client,
-        ):
-            assert stack.bus_url == broker.url
-            session_id = await begin_session(client, tmp_path_factory.mktemp("files"), epochs=20)
-            await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
-            await broker.stop()
-            # The one wait that is the test itself: the outage.
-            await asyncio.sleep(20)
-            await broker.start()
-            await completed(client, session_id, seconds=180)
-            await all_events(stack, listener, session_id)
-            assert await unreferenced_objects(stack) == set()
-    finally:
-        await broker.stop()
+    assert external.stack.bus_url == external.broker.url
+    session_id = await begin_session(external.client, tmp_path, epochs=20)
+    listener = external.listener
+    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await external.broker.stop()
+    # The one wait that is the test itself: the outage.
+    await asyncio.sleep(20)
+    await external.broker.start()
+    await completed(external.client, session_id, seconds=180)
+    await all_events(external.stack, listener, session_id)
+
+
+async def test_f23_no_success_is_said_while_the_store_is_away_and_the_run_completes_when_it_is_back(
+    external: External, tmp_path: Path
+) -> None:
+    session_id = await begin_session(external.client, tmp_path, epochs=20)
+    listener = external.listener
+    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await external.store.stop()
+    # The one wait that is the test itself: the outage.
+    await asyncio.sleep(10)
+    assert (await external.client.status(session_id))["phase"] == "training"
+    assert not {"training.completed", "training.failed"} & set(listener.names(session_id))
+    await external.store.start()
+    await completed(external.client, session_id, seconds=180)
+    await all_events(external.stack, listener, session_id)
