@@ -83,7 +83,7 @@ def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
 
 def _marked(text: str) -> str:
     """Escaped, with `code` between backticks."""
-    parts = escape(text).split("`")
+    parts = escape(text).replace("``", "`").split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
 
