@@ -33,7 +33,7 @@ class Up:
         output = (self.data.parent / "up.log").open("ab")
         command = [sys.executable, "-m", "foretide", "up", "--data", str(self.data), "--port", str(free_port())]
         self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-        wait_until(lambda: (self.data / "running.json").exists(), "foretide up answers", seconds=90)
+        wait_until(lambda: (self.data / "running.json").exists(), "foretide up answers", seconds=180)
 
     def processes(self) -> list[int]:
         """It and everything that it started."""
@@ -58,7 +58,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.send_signal(signal.SIGINT)
-        made.process.wait(60)
+        made.process.wait(120)
 
 
 def test_ctrl_c_kill_and_a_crash_leave_no_process_and_the_next_start_goes_on(up: Up, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_ctrl_c_kill_and_a_crash_leave_no_process_and_the_next_start_goes_on(up:
         assert len(processes) > 12, "servers, services and the gateway"
         assert up.process is not None
         os.kill(up.process.pid, number)
-        assert up.process.wait(60) == code
+        assert up.process.wait(120) == code
         wait_until(lambda p=processes: not living(p), f"nothing is left after {number.name}", seconds=30)
         (up.data / "running.json").unlink(missing_ok=True)
         up.start()
@@ -86,6 +86,6 @@ def _train(up: Up, folder: Path) -> None:
     assert missing.returncode == 1
     assert "nowhere.csv" in missing.stderr
     assert "Traceback" not in missing.stderr
-    done = subprocess.run([*command, *files], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *files], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Linear" in done.stdout
