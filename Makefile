@@ -16,7 +16,8 @@ up: setup ## Start everything on http://127.0.0.1:8080; Ctrl-C stops it
 	@$(PYTHON) -m foretide up
 
 test: setup-test lint ## All checks and tests, with real servers that the tests start themselves
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -m "not integration"
+	$(PYTHON) -m pytest -q -m integration
 
 test-fast: setup-test ## Unit tests only: no servers
 	$(PYTHON) -m pytest -q -m "not integration"
