@@ -19,6 +19,8 @@ log = logger(__name__)
 
 _GRACE_SECONDS = 10
 _ONCE_IDLE_SECONDS = 60.0
+_LONGEST_HEADER = 128 * 1024
+_LARGEST_SOCKET_MESSAGE = 1024 * 1024
 
 
 def serve(
@@ -35,6 +37,8 @@ def serve(
     """
     with problems_end_the_command():
         hold_lifeline()
+        # Read when websockets is imported: a token of 12 KiB is a header line longer than its default (lesson F80).
+        os.environ["WEBSOCKETS_MAX_LINE_LENGTH"] = str(_LONGEST_HEADER)
         configure_logging(
             service,
             level=os.environ.get("FORETIDE_LOG_LEVEL", "INFO"),
@@ -50,7 +54,9 @@ def serve(
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
-                h11_max_incomplete_event_size=128 * 1024,
+                h11_max_incomplete_event_size=_LONGEST_HEADER,
+                ws_max_size=_LARGEST_SOCKET_MESSAGE,
+                ws_per_message_deflate=False,
             )
         )
         asyncio.run(_run(server, application, once))

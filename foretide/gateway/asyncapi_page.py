@@ -1,94 +1,176 @@
-"""The AsyncAPI document as a page to read: no JavaScript, nothing from elsewhere."""
+"""The AsyncAPI 3 document as a page to read: no JavaScript, nothing from elsewhere."""
 
 from __future__ import annotations
 
-from html import escape
+import json
+from collections.abc import Mapping
 from typing import Any
 
-_KINDS = (("event", "Events"), ("command", "Commands"), ("progress", "Progress"))
+from foretide.gateway.html import Html, element, joined, marked, paragraphs
+from foretide.gateway.schemas import anchor, example_of, fields_table, referred, type_of
+
+Json = Mapping[str, Any]
+
+_KINDS = {"event": "Events", "command": "Commands", "progress": "Progress"}
+_REPLAY = "Replay"
+_SCHEMAS = "Schemas"
+_ENVELOPE = "Envelope"
 
 
-def render(document: dict[str, Any]) -> str:
-    """HTML: every message with its exchange, routing key and fields."""
-    sections = [
-        f"<h2>{title}</h2>" + "".join(_message(document, operation) for operation in _operations(document, kind))
-        for kind, title in _KINDS
+def render(document: Json) -> str:
+    """The whole page: every channel with its messages, every schema with its fields."""
+    groups = _grouped(document)
+    shown = {_data_schema(document, channel) for channels in groups.values() for channel in channels}
+    schemas = {name: schema for name, schema in document["components"]["schemas"].items() if name not in shown}
+    page = element(
+        "div",
+        element("nav", _contents(document, groups, schemas), class_="contents"),
+        element(
+            "main",
+            _introduction(document),
+            *(_group(document, title, channels) for title, channels in groups.items()),
+            element("h2", _SCHEMAS, id=_SCHEMAS),
+            *(_schema(name, schema) for name, schema in schemas.items()),
+        ),
+        class_="page with-contents",
+    )
+    head = joined(
+        Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        element("title", document["info"]["title"]),
+        Html('<link rel="icon" href="/assets/foretide.svg"><link rel="stylesheet" href="/assets/foretide.css">'),
+    )
+    return f"<!doctype html>{element('html', element('head', head), element('body', _bar(), page), lang='en')}"
+
+
+def _bar() -> Html:
+    links = (("/", "Foretide"), ("/docs", "HTTP API"), ("/asyncapi", "Events"))
+    return element("header", *(element("a", text, href=address) for address, text in links), class_="bar")
+
+
+def _grouped(document: Json) -> dict[str, list[str]]:
+    """Channels by kind, in the document's order; a channel of no kind is one to read the past from."""
+    groups: dict[str, list[str]] = {title: [] for title in (*_KINDS.values(), _REPLAY)}
+    for identifier in document["channels"]:
+        tags = [tag["name"] for tag in _operation(document, identifier).get("tags", [])]
+        groups[next((_KINDS[tag] for tag in tags if tag in _KINDS), _REPLAY)].append(identifier)
+    return {title: channels for title, channels in groups.items() if channels}
+
+
+def _operation(document: Json, channel: str) -> Json:
+    operations: Mapping[str, Json] = document["operations"]
+    return next((one for one in operations.values() if referred(one["channel"]) == channel), {})
+
+
+def _contents(document: Json, groups: Mapping[str, list[str]], schemas: Mapping[str, Json]) -> Html:
+    entries = [
+        (title, [(channel, document["channels"][channel]["title"]) for channel in channels])
+        for title, channels in groups.items()
     ]
-    paragraphs = "".join(f"<p>{_marked(part)}</p>" for part in document["info"]["description"].split("\n\n"))
-    log = document["channels"]["eventLog"]
-    return _PAGE.format(
-        title=escape(document["info"]["title"]),
-        description=paragraphs,
-        log=_log(log),
-        sections="".join(sections),
+    entries.append((_SCHEMAS, [(anchor(name), name) for name in schemas]))
+    return joined(
+        *(
+            element(
+                "details",
+                element("summary", title),
+                element("ul", *(element("li", element("a", text, href=f"#{target}")) for target, text in links)),
+                **({"open": ""} if title != _SCHEMAS else {}),
+            )
+            for title, links in entries
+        )
     )
 
 
-def _log(channel: dict[str, Any]) -> str:
-    title, queue = escape(channel["title"]), escape(channel["address"])
-    return f"<p><b>{title}</b>, queue <code>{queue}</code>. {_marked(channel['description'])}</p>"
-
-
-def _operations(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [
-        operation
-        for operation in document["operations"].values()
-        if any(tag["name"] == kind for tag in operation.get("tags", []))
-    ]
-
-
-def _message(document: dict[str, Any], operation: dict[str, Any]) -> str:
-    identifier = operation["channel"]["$ref"].rpartition("/")[2]
-    channel, message = document["channels"][identifier], document["components"]["messages"][identifier]
-    schema = _resolve(document, message["payload"]["properties"]["data"])
-    exchange = channel["bindings"]["amqp"]["exchange"]
-    owner = operation["tags"][0]["name"]
-    return (
-        f'<section id="{escape(identifier)}"><h3><a href="#{escape(identifier)}">{escape(channel["title"])}</a></h3>'
-        f"<p>{_marked(channel['description'])}</p>"
-        f"<p class=meta>exchange <code>{escape(exchange['name'])}</code> ({escape(exchange['type'])}), routing key "
-        f"<code>{escape(channel['address'])}</code>, type <code>{escape(message['name'])}</code>, "
-        f"service {escape(owner)}</p>{_fields(document, schema)}</section>"
+def _introduction(document: Json) -> Html:
+    servers = (
+        element(
+            "p",
+            element("strong", name),
+            ": ",
+            element("code", f"{server['protocol']}://{server['host']}"),
+            " ",
+            marked(server.get("description", "")),
+        )
+        for name, server in document.get("servers", {}).items()
+    )
+    return joined(
+        element("h1", document["info"]["title"], " ", element("small", document["info"]["version"])),
+        paragraphs(document["info"]["description"]),
+        *servers,
+        element("p", "For programs: ", element("a", "asyncapi.json", href="/asyncapi.json"), "."),
     )
 
 
-def _fields(document: dict[str, Any], schema: dict[str, Any]) -> str:
-    required = set(schema.get("required", []))
-    rows = "".join(
-        f"<tr><td><code>{escape(name)}</code></td><td>{escape(_type(document, field))}</td>"
-        f"<td>{'yes' if name in required else ''}</td><td>{_marked(field.get('description', ''))}</td></tr>"
-        for name, field in schema.get("properties", {}).items()
+def _group(document: Json, title: str, channels: list[str]) -> Html:
+    return joined(element("h2", title, id=title), *(_channel(document, identifier) for identifier in channels))
+
+
+def _channel(document: Json, identifier: str) -> Html:
+    channel = document["channels"][identifier]
+    messages = [_message_of(document, reference) for reference in channel["messages"].values()]
+    heading = element("h3", element("a", channel["title"], href=f"#{identifier}"))
+    described = joined(heading, paragraphs(channel["description"]), _binding(document, identifier))
+    if len(messages) == 1:
+        return element("article", described, _message(document, messages[0]), id=identifier)
+    links = (
+        element("li", element("a", message["title"], href=f"#{name}"))
+        for name, message in zip(channel["messages"], messages, strict=True)
     )
-    return f"<table><tr><th>field of data</th><th>type</th><th>always</th><th></th></tr>{rows}</table>"
+    return element("article", described, element("p", "Carries:"), element("ul", *links, class_="names"), id=identifier)
 
 
-def _type(document: dict[str, Any], field: dict[str, Any]) -> str:
-    if "$ref" in field:
-        return str(field["$ref"].rpartition("/")[2])
-    if "anyOf" in field:
-        return " or ".join(_type(document, option) for option in field["anyOf"])
-    if "enum" in field or "const" in field:
-        return ", ".join(str(value) for value in field.get("enum", [field.get("const")]))
-    if field.get("type") == "array":
-        return f"list of {_type(document, field.get('items', {}))}"
-    return str(field.get("format") or field.get("type") or "any")
+def _binding(document: Json, identifier: str) -> Html:
+    channel, operation = document["channels"][identifier], _operation(document, identifier)
+    amqp = channel["bindings"]["amqp"]
+    owner = next((tag["name"] for tag in operation.get("tags", []) if tag["name"] not in _KINDS), None)
+    facts: list[tuple[str, str]] = []
+    if "exchange" in amqp:
+        facts.append((f"{amqp['exchange']['type'].capitalize()} exchange", amqp["exchange"]["name"]))
+        facts.append(("Routing key", channel["address"]))
+    else:
+        facts.append(("Queue", amqp["queue"]["name"]))
+    if owner:
+        facts.append(("Sent by" if operation["action"] == "send" else "Carried out by", owner))
+    return element(
+        "dl", *(element("div", element("dt", name), element("dd", element("code", value))) for name, value in facts)
+    )
 
 
-def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in schema:
-        return schema
-    found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return found
+def _message_of(document: Json, reference: Json) -> Json:
+    message: Json = document["components"]["messages"][referred(reference)]
+    return message
 
 
-def _marked(text: str) -> str:
-    """Escaped, with `code` between backticks."""
-    parts = escape(text).replace("``", "`").split("`")
-    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
+def _data_schema(document: Json, channel: str) -> str | None:
+    """The schema that is shown at the channel of its one message."""
+    references = list(document["channels"][channel]["messages"].values())
+    if len(references) != 1:
+        return None
+    return referred(_message_of(document, references[0])["payload"]["properties"]["data"])
 
 
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="/pages/page.css"></head>
-<body><main><h1>{title}</h1>{description}{log}
-<p>The same for programs: <a href="/asyncapi.json">/asyncapi.json</a></p>{sections}</main></body></html>"""
+def _message(document: Json, message: Json) -> Html:
+    schemas = document["components"]["schemas"]
+    data = referred(message["payload"]["properties"]["data"])
+    example = message["examples"][0]["payload"] if message.get("examples") else example_of(message["payload"], schemas)
+    return joined(
+        element(
+            "p",
+            "Type ",
+            element("code", message["name"]),
+            ", in the ",
+            element("a", "envelope", href=f"#{anchor(_ENVELOPE)}"),
+            " of every message. Its ",
+            element("code", "data"),
+            ":",
+            id=anchor(data),
+        ),
+        fields_table(schemas[data]),
+        element(
+            "details", element("summary", "Example"), element("pre", json.dumps(example, indent=2, ensure_ascii=False))
+        ),
+    )
+
+
+def _schema(name: str, schema: Json) -> Html:
+    shown = fields_table(schema) if schema.get("properties") else element("p", type_of(schema))
+    return element("article", element("h3", name), paragraphs(schema.get("description", "")), shown, id=anchor(name))

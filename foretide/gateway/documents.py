@@ -1,64 +1,60 @@
-"""One OpenAPI document of all services, made from theirs."""
+"""The merged OpenAPI document, read from the running services and kept until it changes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
+import hashlib
+import time
 from typing import Any
 
-import httpx
+import orjson
 
+from foretide.gateway.openapi_merge import merge
+from foretide.gateway.routes import SERVICES
 from foretide.gateway.upstreams import Upstreams
+from shared.telemetry.logs import logger
 
-_TIMEOUT_SECONDS = 5.0
-_REFERENCE = "#/components/schemas/"
+log = logger(__name__)
+
+_FRESH_SECONDS = 5.0
 
 
-async def fetch_documents(upstreams: Upstreams) -> dict[str, dict[str, Any]]:
-    """Each service's own document; one that does not answer is left out."""
-    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+class ApiDocument:
+    """What ``/openapi.json`` says. A service that is away keeps what it said last."""
 
-        async def fetch(service: str) -> dict[str, Any] | None:
-            for url in upstreams.in_turn(service):
-                try:
-                    answer = await client.get(f"{url}/openapi.json")
-                    document: dict[str, Any] = answer.raise_for_status().json()
-                except (httpx.HTTPError, ValueError):
-                    continue
-                return document
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._bodies: dict[str, bytes] = {}
+        self._away: set[str] = set()
+        self._merged = b""
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def current(self) -> tuple[bytes, str]:
+        """The document as JSON and its entity tag."""
+        async with self._reading:
+            if time.monotonic() - self._read_at > _FRESH_SECONDS:
+                await self._renew()
+                self._read_at = time.monotonic()
+        return self._merged, f'"{hashlib.sha256(self._merged).hexdigest()[:32]}"'
+
+    async def _renew(self) -> None:
+        found = dict(zip(SERVICES, await asyncio.gather(*(self._read(name) for name in SERVICES)), strict=True))
+        bodies = self._bodies | {name: body for name, body in found.items() if body is not None}
+        away = {name for name, body in found.items() if body is None}
+        if (bodies, away) != (self._bodies, self._away) or not self._merged:
+            documents = {name: orjson.loads(body) for name, body in bodies.items()}
+            self._merged = orjson.dumps(merge(documents, unavailable=away))
+            self._bodies, self._away = bodies, away
+
+    async def _read(self, service: str) -> bytes | None:
+        try:
+            status, body = await self._upstreams.read(service, "/openapi.json")
+            document: Any = orjson.loads(body)
+        except (OSError, orjson.JSONDecodeError) as error:
+            log.warning("no OpenAPI document", service=service, error=str(error))
             return None
-
-        found = await asyncio.gather(*(fetch(service) for service in upstreams.services))
-    return {name: document for name, document in zip(upstreams.services, found, strict=True) if document is not None}
-
-
-def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """One document. Schemas of the same name that differ get their service's name in front."""
-    paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {}
-    security: dict[str, Any] = {}
-    for service in sorted(documents):
-        document = documents[service]
-        own = document.get("components", {}).get("schemas", {})
-        renamed = {name: f"{service.capitalize()}{name}" for name in own if schemas.get(name, own[name]) != own[name]}
-        text = json.dumps(document)
-        for old, new in renamed.items():
-            text = text.replace(f'"{_REFERENCE}{old}"', f'"{_REFERENCE}{new}"')
-        changed = json.loads(text)
-        for name, schema in changed.get("components", {}).get("schemas", {}).items():
-            schemas[renamed.get(name, name)] = schema
-        security.update(changed.get("components", {}).get("securitySchemes", {}))
-        for path, operations in changed.get("paths", {}).items():
-            paths.setdefault(path, {}).update(operations)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Foretide",
-            "version": "1",
-            "description": "Time-series CSV files in, trained and compared forecasting models out. "
-            f"Answering now: {', '.join(sorted(documents)) or 'no service'}.",
-        },
-        "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": security},
-    }
+        if status != 200 or not isinstance(document, dict):
+            log.warning("no OpenAPI document", service=service, status=status)
+            return None
+        return body

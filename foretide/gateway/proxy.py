@@ -1,161 +1,104 @@
-"""HTTP through the gateway: streamed both ways, whatever its size.
+"""HTTP through the gateway: streamed both ways, whatever its size, to the service that the path belongs to.
 
-A connection that cannot be made is tried again for a while: a service that its supervisor restarts is not missed.
-Own code over httpx: the proxy libraries of this field neither retry connections nor know several upstreams.
+A service that takes no connection is waited for: what its supervisor restarts is not missed. Own code over aiohttp's
+client: the proxy libraries there are read queries and headers into something else, and neither wait for a service nor
+let go of it when the client leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import httpx
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+import aiohttp
+from starlette.types import Receive, Scope, Send
+from yarl import URL
 
-from foretide.gateway.upstreams import Upstreams
-from shared.problems import Category, ProblemError
+from foretide.gateway.headers import request_headers, response_headers
+from foretide.gateway.incoming import ClientGone, Incoming, OutgoingBody
+from foretide.gateway.problems import broken_off, too_slow, unreachable
+from foretide.gateway.routes import route_for
+from foretide.gateway.upstreams import SILENCE_SECONDS, Upstreams
+from shared.problems import not_found
 from shared.telemetry.logs import logger
-from shared.web.problems import problem_response
 
 log = logger(__name__)
 
-MAX_BODY_BYTES = 512 * 1024 * 1024
-_HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-_SET_BY_US = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"host"})
-_RETRY_SECONDS = 0.2
-_CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout)
-_SAFE = ("GET", "HEAD", "OPTIONS")
+_NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
+_CANNOT_CONNECT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class Proxy:
-    """Forwards requests to the upstreams of a service."""
+    """An ASGI application for every path that the gateway does not answer itself."""
 
-    def __init__(self, upstreams: Upstreams, *, connect_seconds: float = 10.0) -> None:
-        """``connect_seconds``: how long a service that cannot be reached is waited for."""
+    def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
-        self._connect_seconds = connect_seconds
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(600, connect=2, pool=30),
-            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=2),
-            follow_redirects=False,
-            trust_env=False,
-        )
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
-
-    async def forward(self, request: Request, service: str) -> Response:
-        """The upstream's answer, or a problem: 413 for a body too large, 502 and 503 for a service that is away."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            return problem_response(_too_large().problem, request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on. Raises problems: 404 for nobody's path, 413, 502, 503, 504."""
+        route = route_for(scope["path"], scope["method"])
+        if route is None:
+            raise not_found("Page", scope["path"])
+        incoming = Incoming(scope, receive, route.largest_body)
+        exchange = asyncio.create_task(self._exchange(scope, route.service, incoming, send))
+        leaving = asyncio.create_task(incoming.client_gone())
         try:
-            answer = await self._send(request, service)
-        except ClientDisconnect:
-            return Response(status_code=499)
-        except ProblemError as error:
-            return problem_response(error.problem, request, error.headers)
-        headers = [(k, v) for k, v in answer.headers.raw if k.lower() not in _HOP_BY_HOP]
-        response = StreamingResponse(_body(answer), status_code=answer.status_code)
-        response.raw_headers = headers
-        return response
+            await asyncio.wait({exchange, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not exchange.done():
+                exchange.cancel()
+            await asyncio.gather(exchange, leaving, return_exceptions=True)
+        if not exchange.cancelled():
+            exchange.result()
 
-    async def _send(self, request: Request, service: str) -> httpx.Response:
-        deadline = asyncio.get_running_loop().time() + self._connect_seconds
-        has_body = request.method not in _SAFE
-        tries_left = 0 if has_body else 1
-        while True:
-            for url in self._upstreams.in_turn(service):
-                outgoing = self._client.build_request(
-                    request.method,
-                    httpx.URL(url + request.url.path).copy_with(query=request.url.query.encode()),
-                    headers=_headers(request),
-                    content=_limited(request) if has_body else None,
+    async def _exchange(self, scope: Scope, service: str, incoming: Incoming, send: Send) -> None:
+        try:
+            answer = await self._answer(scope, service, incoming)
+        except ClientGone:
+            return
+        try:
+            headers = response_headers(answer.raw_headers)
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            async for block in answer.content.iter_any():
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            await send({"type": "http.response.body"})
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # Too late for a problem. The server in front cuts the connection of an answer without an end, so that
+            # the client cannot take half of it for the whole.
+            log.warning("answer cut off", service=service, path=scope["path"], error=repr(error))
+        finally:
+            answer.close()
+
+    async def _answer(self, scope: Scope, service: str, incoming: Incoming) -> aiohttp.ClientResponse:
+        """The service's answer, its body still to be read.
+
+        The client library itself repeats once what may be done twice (RFC 9110 section 9.2.2), if no byte of its
+        body was sent.
+        """
+        for pause, url in self._upstreams.attempts(service):
+            await asyncio.sleep(pause)
+            try:
+                return await self._upstreams.session.request(
+                    scope["method"],
+                    URL(url + _target(scope), encoded=True),
+                    headers=request_headers(scope),
+                    data=OutgoingBody(incoming) if incoming.has_body else None,
+                    skip_auto_headers=_NOT_ADDED,
+                    allow_redirects=False,
                 )
-                try:
-                    return await self._client.send(outgoing, stream=True)
-                except _CONNECT_ERRORS as error:
-                    # Nothing was sent: the next replica, or the same one a moment later.
-                    log.debug("upstream not reached", service=service, error=str(error))
-                except httpx.TransportError as error:
-                    if tries_left == 0:
-                        raise _broken(service) from error
-                    tries_left -= 1
-            if asyncio.get_running_loop().time() > deadline:
-                raise _away(service)
-            await asyncio.sleep(_RETRY_SECONDS)
+            except _CANNOT_CONNECT as error:
+                log.debug("no connection", service=service, url=url, error=str(error))
+            except aiohttp.SocketTimeoutError as error:
+                raise too_slow(service, SILENCE_SECONDS) from error
+            except aiohttp.ClientError as error:
+                if incoming.failure is not None:
+                    raise incoming.failure from error
+                raise broken_off(service) from error
+        raise unreachable(service)
 
 
-def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    kept = [(k, v) for k, v in request.headers.raw if k.lower() not in _HOP_BY_HOP | _SET_BY_US]
-    client = request.client.host if request.client else ""
-    return [
-        *kept,
-        (b"x-forwarded-for", client.encode()),
-        (b"x-forwarded-proto", request.url.scheme.encode()),
-        (b"x-forwarded-host", request.headers.get("host", "").encode()),
-    ]
-
-
-async def _limited(request: Request) -> AsyncIterator[bytes]:
-    """The request's body as it comes; a body that lies about its size ends here."""
-    size = 0
-    async for block in request.stream():
-        size += len(block)
-        if size > MAX_BODY_BYTES:
-            raise _too_large()
-        yield block
-
-
-async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for block in answer.aiter_raw():
-            yield block
-    finally:
-        await answer.aclose()
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(
-        Category.DATA_VALIDATION,
-        title="The request is too large",
-        detail=f"A request may have {MAX_BODY_BYTES} bytes.",
-        recovery=["Send the file in chunks."],
-        status=413,
-    )
-
-
-def _away(service: str) -> ProblemError:
-    return ProblemError(
-        Category.BUS_UNAVAILABLE,
-        title="A service is away",
-        detail=f"The {service} service cannot be reached.",
-        recovery=["Try again in a few seconds."],
-        retryable=True,
-        headers={"Retry-After": "1"},
-    )
-
-
-def _broken(service: str) -> ProblemError:
-    return ProblemError(
-        Category.BUS_UNAVAILABLE,
-        title="The connection to a service broke",
-        detail=f"The {service} service ended while it worked on the request; it may or may not have been done.",
-        recovery=["Send the request again, with the same Idempotency-Key if it starts work."],
-        status=502,
-        retryable=True,
-        headers={"Retry-After": "1"},
-    )
+def _target(scope: Scope) -> str:
+    """Path and query, letter for letter as the client sent them."""
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return (path + b"?" + query if query else path).decode("ascii")

@@ -1,0 +1,31 @@
+"""A client of the gateway, and a look at what the gateway tries."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from foretide.gateway.upstreams import Upstreams
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as made:
+        yield made
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every address that the gateway has tried, or is about to try."""
+    tried: list[str] = []
+    original = Upstreams.attempts
+
+    def counted(self: Upstreams, service: str) -> Iterator[tuple[float, str]]:
+        for pause, url in original(self, service):
+            tried.append(url)
+            yield pause, url
+
+    monkeypatch.setattr(Upstreams, "attempts", counted)
+    return tried

@@ -1,0 +1,78 @@
+"""The services as they are: each of their calls is routed to them and is in the merged document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from foretide.gateway.openapi_merge import merge
+from foretide.gateway.routes import SERVICES, service_for
+from foretide.targets import API_OF_SERVICE
+from services.dataset.app import create_api as dataset_api
+from services.notifier.api import router as notifier_router
+from services.results.app import create_app as results_app
+from services.trainer.app import create_api as trainer_api
+from services.upload.app import create_app as upload_app
+from shared.runtime.service import Service
+from shared.settings import Settings
+
+SETTINGS = Settings(
+    bus_url="amqp://nowhere",
+    database_url="postgresql://nowhere",
+    store_url="file:///nowhere",
+    signing_secret="s" * 32,
+    jwt_secret="s" * 32,
+)
+
+
+@pytest.fixture(scope="module")
+def documents() -> dict[str, dict[str, Any]]:
+    applications: dict[str, FastAPI] = {
+        "upload": upload_app(SETTINGS),
+        "dataset": dataset_api(SETTINGS),
+        "trainer": trainer_api(SETTINGS),
+        "results": results_app(SETTINGS),
+        "notifier": Service("notifier", SETTINGS).application("notifier", [notifier_router]),
+    }
+    return {name: application.openapi() for name, application in applications.items()}
+
+
+def test_the_gateway_knows_the_services_that_are_served() -> None:
+    assert set(SERVICES) == set(API_OF_SERVICE)
+
+
+def test_every_call_of_every_service_is_routed_to_it(documents: dict[str, dict[str, Any]]) -> None:
+    checked = 0
+    for service, document in documents.items():
+        for path, operations in document["paths"].items():
+            for method in operations:
+                assert service_for(path.replace("{", "").replace("}", ""), method.upper()) == service, path
+                checked += 1
+    assert checked > 20
+
+
+def test_the_merged_document_has_every_call_and_every_reference_leads_somewhere(
+    documents: dict[str, dict[str, Any]],
+) -> None:
+    merged = merge(documents)
+    calls = {
+        (path, method) for document in documents.values() for path, item in document["paths"].items() for method in item
+    }
+    assert {(path, method) for path, item in merged["paths"].items() for method in item} == calls
+    used = {part.split('"')[0] for part in json.dumps(merged).split("#/components/schemas/")[1:]}
+    assert used == used & set(merged["components"]["schemas"])
+
+
+def test_every_call_asks_for_the_token_by_the_one_name(documents: dict[str, dict[str, Any]]) -> None:
+    merged = merge(documents)
+    names = {
+        name
+        for item in merged["paths"].values()
+        for operation in item.values()
+        for one in operation.get("security", [])
+        for name in one
+    }
+    assert names == {"bearer"}
