@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-from tests.waiting import until
-
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     """Return as soon as ``condition`` holds; fails the test with ``what`` when it does not in time."""
@@ -16,11 +14,6 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) 
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.01)
-
-
-async def eventually(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """As :func:`wait_until`, while the event loop goes on."""
-    await until(condition, seconds=seconds, what=what)
 
 
 def living(process_ids: Iterable[int]) -> list[int]:

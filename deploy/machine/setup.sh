@@ -8,7 +8,7 @@ usage() {
 usage: sh deploy/machine/setup.sh [test]
 
 Installs what is missing: through apt (as root or with sudo) or brew the programs, through pip the locked Python
-packages, into .venv. With "test" also what the tests need. The packaged RabbitMQ service is not started.
+packages, into .venv. With "test" also what the tests need: Python packages, Node, JavaScript packages. The packaged RabbitMQ service is not started.
 TEXT
 }
 
@@ -125,6 +125,18 @@ install_packages() {
     echo "$wanted" >"$stamp.$name"
 }
 
+# The official clients that the tests drive; Node and npm come with the Python packages.
+install_javascript() {
+    [ "$purpose" = test ] || return 0
+    stamp=tests/javascript/node_modules/foretide-installed
+    wanted=$(cksum tests/javascript/package-lock.json)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return 0; fi
+    echo "Installing the locked JavaScript packages of tests/javascript ..."
+    (PATH="$project/.venv/bin:$PATH" && cd tests/javascript && npm ci --silent --ignore-scripts)
+    echo "$wanted" >"$stamp"
+}
+
 python=$(find_python)
 install_programs
 install_packages
+install_javascript

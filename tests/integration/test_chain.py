@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from foretide.stack.rabbitmq import RabbitServer
 from foretide.stack.seaweedfs import SeaweedServer
 from shared.database.pool import Database
 from tests.integration.chain import (
+    EXPECTED,
     FAST,
     Outsider,
     all_events,
@@ -26,6 +28,7 @@ from tests.integration.chain import (
     outsider,
     unreferenced_objects,
 )
+from tests.javascript import script
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -96,6 +99,25 @@ async def test_a_watcher_sees_progress_and_every_numbered_message_once(
     numbers = [message.sequence for message in seen if message.sequence is not None]
     assert numbers == list(range(1, len(numbers) + 1))
     assert {"training_progress", "model_complete", "results_stored"} <= {message.event for message in seen}
+
+
+async def test_the_official_client_hears_everything_once_in_order_through_a_lost_connection(
+    stack: RunningStack, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=8)
+    heard: list[dict[str, Any]] = []
+    follow = script("follow.mjs", stack.url, session_id, "4", environment={"FORETIDE_TOKEN": stack.token})
+    async with asyncio.timeout(90), follow as lines:
+        async for line in lines:
+            heard.append(line)
+    events = [line["event"] for line in heard]
+    assert all(line["data"]["ok"] for line in heard if line["event"] == "joined")
+    assert (events.count("joined"), events.count("connect_error")) == (2, 0)
+    numbers = [number for line in heard if (number := line["data"].get("sequence")) and line["event"] != "joined"]
+    assert numbers == list(range(1, sum(EXPECTED.values()) + 1))
+    assert {"file_uploaded", "training_progress", "model_complete", "results_stored"} <= set(events)
+    assert heard[-2]["event"] == "training_complete"
+    assert heard[-2]["transport"] == "websocket"
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,17 @@ def _odd(kind: str, helpers: int = 0) -> Specification:
     return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, "", 1)
 
 
+_EARLIER: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def only_own_children() -> None:
+    """What other tests in this process have started is not counted."""
+    _EARLIER.update(process.pid for process in psutil.Process().children(recursive=True))
+
+
 def _children() -> list[int]:
-    return [process.pid for process in psutil.Process().children(recursive=True)]
+    return [process.pid for process in psutil.Process().children(recursive=True) if process.pid not in _EARLIER]
 
 
 @pytest.fixture
