@@ -167,6 +167,42 @@ async def test_f84_effect_and_mark_are_one_transaction(
     assert (len(tries), version) == (2, 2), "two tries, one effect"
 
 
+async def test_messages_that_wait_together_are_handled_in_order_and_one_that_fails_takes_no_other_with_it(
+    database: Database, session: Owned
+) -> None:
+    tries: list[int] = []
+
+    async def effect(transaction: Transaction, envelope: Envelope, data: DatasetGenerate) -> None:
+        number = int(envelope.source)
+        tries.append(number)
+        await transaction.execute(
+            "update training_sessions set version = version * 10 + $2 where session_id = $1", data.session_id, number
+        )
+        if number == 3:
+            raise RuntimeError("on purpose")
+
+    handle = handled_once(database, "test.together", DatasetGenerate, effect)
+    envelopes = [
+        Envelope(
+            source=str(number),
+            type=event_type("dataset.generate"),
+            subject=session.session_id,
+            data=command(session).model_dump(mode="json"),
+        )
+        for number in range(1, 6)
+    ]
+    handling = [asyncio.ensure_future(handle(envelope)) for envelope in [*envelopes, envelopes[4]]]
+    results = await asyncio.gather(*handling, return_exceptions=True)
+    assert [str(result) for result in results if result is not None] == ["on purpose"]
+    assert isinstance(results[2], RuntimeError)
+    assert tries == [1, 2, 3, 2, 3, 4, 5], "the first alone, then all that waited, then each of these alone"
+    async with database.transaction() as transaction:
+        version = await transaction.fetch_value(
+            "select version from training_sessions where session_id = $1", session.session_id
+        )
+    assert version == 11245, "each that can be handled once, in order"
+
+
 async def test_what_cannot_be_handled_becomes_a_dead_letter_that_can_be_shown_replayed_and_dropped(
     database: Database, bus: RabbitBus, relay: Relay, servers: LocalServers, session: Owned
 ) -> None:
