@@ -12,6 +12,7 @@ import uvicorn
 from foretide.cli.console import problems_end_the_command
 from foretide.targets import GATEWAY, TARGETS, application_factory
 from shared.runtime.lifeline import hold_lifeline
+from shared.runtime.scratch import scratch_folder
 from shared.settings import Settings
 from shared.telemetry.logs import configure_logging, logger
 
@@ -59,7 +60,8 @@ def serve(
                 ws_per_message_deflate=False,
             )
         )
-        asyncio.run(_run(server, application, once))
+        with scratch_folder():
+            asyncio.run(_run(server, application, once))
 
 
 def _gateway() -> object:

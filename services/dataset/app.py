@@ -6,12 +6,13 @@ from fastapi import FastAPI
 
 from services.dataset import api
 from services.dataset.generation import command_for, fail_dataset
-from services.dataset.worker import DatasetGeneration, on_session_deleted
+from services.dataset.worker import DatasetGeneration, on_session_deleted, remove_dataset_objects
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import patient, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import SessionDeleted
 from shared.jobs.reaper import reap
+from shared.jobs.remains import remove_remains
 from shared.jobs.worker import Worker
 from shared.runtime.service import Service
 from shared.settings import Settings
@@ -36,6 +37,13 @@ def create_api(settings: Settings) -> FastAPI:
             attempts=settings.job_attempts,
             command=command_for,
             fail=fail_dataset,
+        ),
+    )
+    service.every(
+        settings.sweep_seconds,
+        "remains of datasets",
+        lambda: remove_remains(
+            service.database, "training_datasets", lambda row: remove_dataset_objects(service.store, row)
         ),
     )
     return service.application("dataset", [api.router])

@@ -10,12 +10,9 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from services.results.documents import ResultsDocument, ResultsRemoved, Visualization
-from services.results.filing import remove_results
 from services.results.reading import find_result, results_of
+from services.results.removal import finish_removal, mark_for_removal
 from shared.database.pool import Record
-from shared.delivery import outbox
-from shared.events.payloads import ResultsDeleted
-from shared.problems import Category, ProblemError
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.storage.keys import TRAINING_RESULTS
@@ -99,23 +96,5 @@ async def delete(request: Request, caller: CurrentCaller, session_id: SessionId)
     """Remove the session's stored results, objects and rows together; its models and datasets stay."""
     service: Service = request.app.state.service
     async with service.database.transaction(caller.user_id) as transaction:
-        session = await own_session(transaction, caller.user_id, session_id)
-    if session["status"] == "training":
-        raise ProblemError(
-            Category.CONFLICT,
-            title="A run is under way",
-            detail="Results cannot be removed while models are being trained and filed.",
-            recovery=["Wait for training_complete, or cancel the run.", "Then delete the results."],
-        )
-    objects = await remove_results(service.store, session_id)
-    async with service.database.transaction() as transaction:
-        removed = await transaction.execute("delete from public.training_results where session_id = $1", session_id)
-        await transaction.execute("delete from public.training_visualizations where session_id = $1", session_id)
-        await outbox.record(
-            transaction,
-            ResultsDeleted(session_id=session_id, results=removed, objects=objects),
-            source="results",
-            session_id=session_id,
-            user_id=caller.user_id,
-        )
-    return ResultsRemoved(results=removed, objects=objects)
+        await mark_for_removal(transaction, caller.user_id, session_id)
+    return await finish_removal(service.database, service.store, session_id)

@@ -6,8 +6,9 @@ from fastapi import FastAPI
 
 from services.results import api, api_downloads
 from services.results.closing import close_forgotten
-from services.results.filing import SUBSCRIPTION, Filing, on_session_deleted
+from services.results.filing import SUBSCRIPTION, Filing
 from services.results.handlers import on_model_failed
+from services.results.removal import finish_removals, on_session_deleted
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
 from shared.events.envelope import Envelope
@@ -32,4 +33,5 @@ def create_app(settings: Settings) -> FastAPI:
 
     service.bus.subscribe(Subscription("results", "session.deleted", "event"), patient(remove))
     service.every(settings.sweep_seconds, "close", lambda: close_forgotten(service.database))
+    service.every(settings.sweep_seconds, "remove", lambda: finish_removals(service.database, service.store))
     return service.application("results", [api.router, api_downloads.router])

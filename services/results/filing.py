@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from services.results.closing import close_if_ended
+from services.results.removal import remove_everything
 from shared.bus.topology import Subscription
-from shared.database.pool import Database, Record, Transaction
+from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
-from shared.delivery.inbox import first_time, read
+from shared.delivery.inbox import first_time, handled, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import ModelTrained, Progress, Reference, ResultsStored
 from shared.problems import Problem, ProblemError, internal_problem
@@ -24,7 +25,7 @@ from shared.runtime.child import run_in_child
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import TRAINING_RESULTS
-from shared.storage.port import ObjectStore, StoredObject
+from shared.storage.port import StoredObject
 from shared.storage.transfer import get_file, put_file
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import current_trace_id
@@ -49,11 +50,14 @@ class Filing:
     async def handle(self, envelope: Envelope) -> None:
         """Store everything of one model, then say so; a redelivery finds it done."""
         event = read(envelope, ModelTrained)
+        async with self._service.database.transaction() as transaction:
+            if await handled(transaction, SUBSCRIPTION.queue, envelope):
+                return
         row = await self._reserve(envelope, event)
         if row is None:
-            await remove_results(self._service.store, event.session_id)
+            await remove_everything(self._service.store, event.session_id)
             return
-        if row["status"] == "completed":
+        if row["status"] in ("completed", "deleting"):
             return
         try:
             stored = await self._store(row, event)
@@ -169,7 +173,8 @@ class Filing:
                        file_size_bytes = $2, evaluation_metrics = $3, model_performance = $4, artifacts = $5,
                        summary = null
                    from public.training_sessions s
-                   where r.id = $1 and s.session_id = r.session_id and s.status <> 'deleting'""",
+                   where r.id = $1 and r.status <> 'deleting'
+                       and s.session_id = r.session_id and s.status <> 'deleting'""",
                 row["id"],
                 stored["document"]["bytes"],
                 event.metrics,
@@ -203,7 +208,7 @@ class Filing:
         async with self._service.database.transaction() as transaction:
             await transaction.execute(
                 """update public.training_results set status = 'failed', summary = $2
-                   where id = $1 and status <> 'completed'""",
+                   where id = $1 and status in ('storing', 'failed')""",
                 row["id"],
                 {"resumes": resumes, "problem": problem.model_dump(mode="json")},
             )
@@ -221,19 +226,6 @@ class Filing:
                 target=event.target,
             ),
         )
-
-
-async def remove_results(store: ObjectStore, session_id: str) -> int:
-    """Everything that a session has in the results bucket; the number of objects."""
-    return await store.delete_prefix(TRAINING_RESULTS, f"{session_id}/")
-
-
-async def on_session_deleted(database: Database, store: ObjectStore, session_id: str) -> None:
-    """Remove a deleted session's results: objects first, then rows."""
-    await remove_results(store, session_id)
-    async with database.transaction() as transaction:
-        await transaction.execute("delete from public.training_results where session_id = $1", session_id)
-        await transaction.execute("delete from public.training_visualizations where session_id = $1", session_id)
 
 
 async def _row(transaction: Transaction, job_id: UUID) -> Record | None:

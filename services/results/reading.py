@@ -16,7 +16,9 @@ async def results_of(transaction: Transaction, session_id: str) -> ResultsDocume
         "select * from public.training_runs where session_id = $1 order by number desc limit 1", session_id
     )
     rows = await transaction.fetch(
-        "select * from public.training_results where session_id = $1 order by created_at desc, id", session_id
+        """select * from public.training_results where session_id = $1 and status <> 'deleting'
+           order by created_at desc, id""",
+        session_id,
     )
     completed = await transaction.fetch_value(
         """select envelope -> 'data' from public.session_events
@@ -51,7 +53,8 @@ async def find_result(transaction: Transaction, session_id: str, job_id: UUID | 
 
 async def _best_job(transaction: Transaction, session_id: str) -> UUID | None:
     best: dict[str, Any] | None = await transaction.fetch_value(
-        """select best_model from public.training_results where session_id = $1 and best_model is not null
+        """select best_model from public.training_results
+           where session_id = $1 and status = 'completed' and best_model is not null
            order by created_at desc limit 1""",
         session_id,
     )

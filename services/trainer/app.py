@@ -15,12 +15,13 @@ from services.trainer.handlers import (
 )
 from services.trainer.runner import ChildRunner
 from services.trainer.runs import command_for, fail_job
-from services.trainer.worker import ModelTraining
+from services.trainer.worker import ModelTraining, remove_job_objects
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import DatasetsGenerated, SessionDeleted, TrainingCancel, TrainingStart
 from shared.jobs.reaper import reap
+from shared.jobs.remains import remove_remains
 from shared.jobs.worker import Worker
 from shared.runtime.service import Service
 from shared.settings import Settings
@@ -53,6 +54,11 @@ def create_api(settings: Settings) -> FastAPI:
             command=command_for,
             fail=fail_job,
         ),
+    )
+    service.every(
+        settings.sweep_seconds,
+        "remains of models",
+        lambda: remove_remains(database, "training_jobs", lambda job: remove_job_objects(service.store, job)),
     )
     return service.application("trainer", [api.router])
 

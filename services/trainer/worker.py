@@ -10,7 +10,7 @@ from typing import Any
 from services.trainer.runner import ChildRunner, Specification
 from services.trainer.runs import command_for, fail_job
 from shared.bus.topology import Subscription
-from shared.database.pool import Transaction
+from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import ModelTrain, ModelTrained, Progress, Reference
 from shared.jobs import lease
@@ -20,6 +20,7 @@ from shared.problems import Problem, ProblemError
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import ML_ARTIFACTS
+from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
 
 SUBSCRIPTION = Subscription("trainer", "model.train", "command")
@@ -185,6 +186,15 @@ class ModelTraining:
         )
 
 
+async def remove_job_objects(store: ObjectStore, row: Record) -> None:
+    """What all attempts at one job have in the store."""
+    await store.delete_prefix(ML_ARTIFACTS, _job_prefix(row))
+
+
+def _job_prefix(row: Record) -> str:
+    return f"models/{row['session_id']}/{row['id']}/"
+
+
 def _prefix(job: Job, attempt: int | None = None) -> str:
     """An attempt's own folder: a worker that lost its claim cannot overwrite its successor's files."""
-    return f"models/{job.row['session_id']}/{job.claim.job_id}/{attempt or job.claim.attempt}/"
+    return f"{_job_prefix(job.row)}{attempt or job.claim.attempt}/"

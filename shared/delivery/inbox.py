@@ -43,6 +43,15 @@ async def first_time(transaction: Transaction, consumer: str, envelope: Envelope
     return bool(await transaction.fetch_value(_REMEMBER, consumer, [envelope.id]))
 
 
+async def handled(transaction: Transaction, consumer: str, envelope: Envelope) -> bool:
+    """Whether this consumer handled this message."""
+    return bool(
+        await transaction.fetch_value(
+            "select true from public.inbox where consumer = $1 and message_id = $2", consumer, envelope.id
+        )
+    )
+
+
 def read(envelope: Envelope, payload: type[PayloadType]) -> PayloadType:
     """The message's data as its model. Raises :class:`Reject`: no retry makes a malformed message well-formed."""
     try:

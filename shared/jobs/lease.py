@@ -44,7 +44,7 @@ async def claim(
     """``queued -> running``; None when it is not queued (a redelivery, a cancelled or deleted job)."""
     attempt = await transaction.fetch_value(
         f"""update public.{table} set status = 'running', attempt = attempt + 1, worker = $2,
-            lease_until = now() + make_interval(secs => $3)
+            has_remains = true, lease_until = now() + make_interval(secs => $3)
             where id = $1 and status = 'queued' returning attempt""",
         job_id,
         worker,

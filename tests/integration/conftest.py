@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from foretide.stack.servers import LocalServers
+from foretide.stack.servers import LocalServers, delete_data
 from shared.bus.rabbit import RabbitBus
 from shared.database.migrate import migrate
 from shared.database.pool import Database
@@ -20,9 +20,11 @@ from tests.waiting import until
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalServers]:
     """RabbitMQ, PostgreSQL (migrated) and a folder store."""
-    async with LocalServers(tmp_path_factory.mktemp("servers")) as running:
+    folder = tmp_path_factory.mktemp("servers")
+    async with LocalServers(folder) as running:
         await migrate(running.database_superuser_url, authenticator_password=running.authenticator_password)
         yield running
+    await delete_data(folder)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.ports import Ports
 from foretide.stack.rabbitmq import RabbitServer
 from foretide.stack.seaweedfs import SeaweedServer
+from foretide.stack.servers import delete_data
 from shared.database.pool import Database
 from tests.integration.chain import (
     EXPECTED,
@@ -37,8 +38,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    async with local_stack(tmp_path_factory.mktemp("chain"), port=free_port(), settings=FAST) as running:
+    folder = tmp_path_factory.mktemp("chain")
+    async with local_stack(folder, port=free_port(), settings=FAST) as running:
         yield running
+    await delete_data(folder)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +157,7 @@ class External:
 
 @pytest.fixture(scope="module")
 async def external(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[External]:
-    folder = tmp_path_factory.mktemp("external")
+    folder, data = tmp_path_factory.mktemp("external"), tmp_path_factory.mktemp("outage")
     ports = Ports(folder / "ports.json")
     broker, store = RabbitServer(folder, ports), SeaweedServer(folder, ports)
     await asyncio.gather(broker.start(), store.start())
@@ -163,13 +166,14 @@ async def external(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ex
         environment.setenv("FORETIDE_STORE_URL", store.url)
         try:
             async with (
-                local_stack(tmp_path_factory.mktemp("outage"), port=free_port(), settings=FAST) as stack,
+                local_stack(data, port=free_port(), settings=FAST) as stack,
                 outsider(stack) as listener,
                 Client(stack.url, stack.token) as client,
             ):
                 yield External(broker, store, stack, listener, client)
         finally:
             await asyncio.gather(broker.stop(), store.stop())
+            await delete_data(data)
 
 
 async def test_a_session_completes_although_an_external_broker_is_stopped_for_20_seconds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from foretide.stack.servers import delete_data
 from tests.integration.chain import configuration, write_series
 from tests.ports import free_port
 from tests.processes import living, wait_until
@@ -59,6 +61,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     if made.process is not None and made.process.poll() is None:
         made.process.send_signal(signal.SIGINT)
         made.process.wait(120)
+    asyncio.run(delete_data(made.data))
 
 
 def test_ctrl_c_kill_and_a_crash_leave_no_process_and_the_next_start_goes_on(up: Up, tmp_path: Path) -> None:

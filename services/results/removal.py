@@ -1,0 +1,104 @@
+"""Removing results: marked first, then objects, then rows, so that what is interrupted anywhere is gone on with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.results.documents import ResultsRemoved
+from shared.database.pool import Database, Record, Transaction
+from shared.delivery import outbox
+from shared.events.payloads import ResultsDeleted
+from shared.problems import Category, ProblemError
+from shared.sessions.rows import own_session
+from shared.storage.keys import TRAINING_RESULTS
+from shared.storage.port import ObjectStore
+
+_LOST_AFTER = timedelta(minutes=1)
+
+
+async def mark_for_removal(transaction: Transaction, user_id: UUID, session_id: str) -> None:
+    """From here on the session's results are going. Raises a 404 problem, or 409 while a run is under way."""
+    await own_session(transaction, user_id, session_id)
+    async with transaction.as_service():
+        status = await transaction.fetch_value(
+            "select status from public.training_sessions where session_id = $1 for update", session_id
+        )
+        if status == "training":
+            raise ProblemError(
+                Category.CONFLICT,
+                title="A run is under way",
+                detail="Results cannot be removed while models are being trained and filed.",
+                recovery=["Wait for training_complete, or cancel the run.", "Then delete the results."],
+            )
+        await transaction.execute(
+            "update public.training_results set status = 'deleting', deleting_since = now() where session_id = $1",
+            session_id,
+        )
+
+
+async def finish_removal(database: Database, store: ObjectStore, session_id: str) -> ResultsRemoved:
+    """Remove the objects, then the rows, of the results that are marked; say so if there were any."""
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch(
+            "select * from public.training_results where session_id = $1 and status = 'deleting'", session_id
+        )
+    objects = 0
+    for row in rows:
+        objects += await _remove_objects(store, row)
+    async with database.transaction() as transaction:
+        removed = await transaction.fetch(
+            "delete from public.training_results where id = any($1::uuid[]) returning job_id, user_id",
+            [row["id"] for row in rows],
+        )
+        await transaction.execute(
+            "delete from public.training_visualizations where session_id = $1 and job_id = any($2::uuid[])",
+            session_id,
+            [row["job_id"] for row in removed],
+        )
+        if removed:
+            await outbox.record(
+                transaction,
+                ResultsDeleted(session_id=session_id, results=len(removed), objects=objects),
+                source="results",
+                session_id=session_id,
+                user_id=removed[0]["user_id"],
+            )
+    return ResultsRemoved(results=len(removed), objects=objects)
+
+
+async def finish_removals(database: Database, store: ObjectStore) -> None:
+    """Go on with what a lost process was removing."""
+    async with database.transaction() as transaction:
+        going = await transaction.fetch(
+            """select distinct session_id from public.training_results
+               where status = 'deleting' and deleting_since < now() - $1::interval limit 100""",
+            _LOST_AFTER,
+        )
+    for row in going:
+        await finish_removal(database, store, row["session_id"])
+
+
+async def remove_everything(store: ObjectStore, session_id: str) -> int:
+    """All that a session has in the results bucket; the number of objects."""
+    return await store.delete_prefix(TRAINING_RESULTS, f"{session_id}/")
+
+
+async def on_session_deleted(database: Database, store: ObjectStore, session_id: str) -> None:
+    """Remove a deleted session's results: objects first, then rows."""
+    await remove_everything(store, session_id)
+    async with database.transaction() as transaction:
+        await transaction.execute("delete from public.training_results where session_id = $1", session_id)
+        await transaction.execute("delete from public.training_visualizations where session_id = $1", session_id)
+
+
+async def _remove_objects(store: ObjectStore, row: Record) -> int:
+    """What one result has in the store, also where its filing was broken off before the row knew of it."""
+    path = row["results_file_path"]
+    if path is None:
+        return 0  # an old row, which holds everything itself
+    folder, _, stamp = path.removesuffix(".json.gz").rpartition("/training_results_")
+    own = (path, f"{folder}/model_{stamp}.", f"{folder}/plots/{row['job_id']}/")
+    keys = [entry.key async for entry in store.list(TRAINING_RESULTS, f"{folder}/") if entry.key.startswith(own)]
+    await store.delete_many(TRAINING_RESULTS, keys)
+    return len(keys)

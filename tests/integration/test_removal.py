@@ -1,0 +1,162 @@
+"""What is removed is removed everywhere, whoever is killed meanwhile: results, and the remains of lost attempts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from foretide.stack.servers import LocalServers
+from services.results.app import create_app
+from services.trainer.app import create_api
+from shared.database.pool import Database
+from shared.storage.keys import ML_ARTIFACTS, TRAINING_RESULTS
+from shared.storage.open import open_store
+from shared.storage.port import ObjectStore
+from tests.integration.apps import caller, running, settings_for
+from tests.integration.conftest import Owned, make_session
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def store(servers: LocalServers) -> AsyncIterator[ObjectStore]:
+    opening = open_store(servers.store_url, public_url="http://test", signing_secret=servers.signing_secret)
+    async with opening as opened:
+        yield opened
+
+
+async def keys(store: ObjectStore, bucket: str, session_id: str) -> set[str]:
+    prefix = f"models/{session_id}/" if bucket == ML_ARTIFACTS else f"{session_id}/"
+    return {entry.key.removeprefix(prefix) async for entry in store.list(bucket, prefix)}
+
+
+async def put_result(database: Database, store: ObjectStore, owned: Owned, second: int) -> UUID:
+    """A stored result with its document, model and plot; its job."""
+    job_id, stamp = uuid4(), f"20240101_00000{second}"
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """insert into training_results (session_id, user_id, job_id, status, results_file_path)
+               values ($1, $2, $3, 'completed', $4)""",
+            owned.session_id,
+            owned.user_id,
+            job_id,
+            f"{owned.session_id}/training_results_{stamp}.json.gz",
+        )
+        await transaction.execute(
+            """insert into training_visualizations (session_id, user_id, job_id, plot_name, plot_type, storage_path)
+               values ($1, $2, $3, 'loss_curve', 'loss_curve', 'x')""",
+            owned.session_id,
+            owned.user_id,
+            job_id,
+        )
+    for name in (f"training_results_{stamp}.json.gz", f"model_{stamp}.keras", f"plots/{job_id}/loss_curve.png"):
+        await store.put(TRAINING_RESULTS, f"{owned.session_id}/{name}", b"x")
+    return job_id
+
+
+async def results_left(database: Database, owned: Owned) -> tuple[int, int, int]:
+    """Rows of results, of their plots, and events that say that they are gone."""
+    async with database.transaction() as transaction:
+        row = await transaction.fetch_row(
+            """select (select count(*) from training_results where session_id = $1),
+                (select count(*) from training_visualizations where session_id = $1),
+                (select count(*) from session_events where session_id = $1 and name = 'results.deleted')""",
+            owned.session_id,
+        )
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+async def test_deleted_results_are_gone_with_their_objects_and_the_datasets_plots_stay(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="completed")
+    for second in (1, 2):
+        await put_result(database, store, owned, second)
+    await store.put(TRAINING_RESULTS, f"{owned.session_id}/plots/violin_inputs.png", b"x")
+    async with (
+        running(create_app(settings_for(servers, sweep_seconds=3600))) as results,
+        caller(results, servers, owned.user_id) as client,
+    ):
+        answer = await client.delete(f"/api/training/results/{owned.session_id}")
+        again = await client.delete(f"/api/training/results/{owned.session_id}")
+    assert (answer.status_code, answer.json()) == (200, {"results": 2, "objects": 6})
+    assert (again.status_code, again.json()) == (200, {"results": 0, "objects": 0})
+    assert await keys(store, TRAINING_RESULTS, owned.session_id) == {"plots/violin_inputs.png"}
+    assert await results_left(database, owned) == (0, 0, 1)
+
+
+async def test_a_removal_that_was_broken_off_is_finished_by_the_next_process_and_said_once(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="completed")
+    await put_result(database, store, owned, 1)
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """update training_results set status = 'deleting', deleting_since = now() - interval '1 hour'
+               where session_id = $1""",
+            owned.session_id,
+        )
+    async with running(create_app(settings_for(servers))):
+
+        async def gone() -> bool:
+            return await results_left(database, owned) == (0, 0, 1)
+
+        await until(gone, what="the removal finished")
+    assert await keys(store, TRAINING_RESULTS, owned.session_id) == set()
+
+
+async def test_results_are_not_removed_while_a_run_is_under_way(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="training")
+    await put_result(database, store, owned, 1)
+    async with (
+        running(create_app(settings_for(servers, sweep_seconds=3600))) as results,
+        caller(results, servers, owned.user_id) as client,
+    ):
+        answer = await client.delete(f"/api/training/results/{owned.session_id}")
+    assert answer.status_code == 409
+    assert len(await keys(store, TRAINING_RESULTS, owned.session_id)) == 3
+
+
+async def test_what_a_killed_worker_stored_for_a_job_that_was_then_cancelled_is_removed(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="cancelled")
+    run_id, lapsed, stopping = uuid4(), uuid4(), uuid4()
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """with dataset as (
+                   insert into training_datasets (session_id, user_id, name, storage_path, configuration, status)
+                   values ($2, $3, 'd', $2 || '/d.npz', '{}', 'ready') returning id
+               )
+               insert into training_runs (id, session_id, user_id, number, status, dataset_id)
+               select $1, $2, $3, 1, 'cancelled', id from dataset""",
+            run_id,
+            owned.session_id,
+            owned.user_id,
+        )
+        for position, (job_id, seconds) in enumerate(((lapsed, -1), (stopping, 600))):
+            await transaction.execute(
+                """insert into training_jobs (id, run_id, session_id, user_id, position, model, target, parameters,
+                       status, attempt, has_remains, lease_until, ended_at)
+                   values ($1, $2, $3, $4, $5, 'Linear', 't', '{}', 'cancelled', 2, true,
+                       now() + make_interval(secs => $6), now())""",
+                job_id,
+                run_id,
+                owned.session_id,
+                owned.user_id,
+                position,
+                seconds,
+            )
+            await store.put(ML_ARTIFACTS, f"models/{owned.session_id}/{job_id}/2/model.keras", b"x")
+    async with running(create_api(settings_for(servers))):
+
+        async def removed() -> bool:
+            return await keys(store, ML_ARTIFACTS, owned.session_id) == {f"{stopping}/2/model.keras"}
+
+        await until(removed, what="the remains are gone; those of a worker that may still write are not")
