@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from uuid import UUID
 import httpx
 
 from foretide.running import Running, forget, remember
+from foretide.stack.ports import is_free
 from foretide.stack.servers import LocalServers, StoreKind
-from foretide.stack.supervisor import Part, PartChange, Supervisor, log_change
+from foretide.stack.supervisor import Change, Part, PartChange, Supervisor, log_change
 from foretide.targets import API_OF_SERVICE, GATEWAY, SERVICES
 from shared.database.migrate import migrate
 from shared.identity.issuer import issue_token
@@ -27,6 +29,7 @@ from shared.telemetry.logs import logger
 log = logger(__name__)
 
 _READY_SECONDS = 90.0
+_DEATHS_AT_START = 4
 _SERVER_CHECK_SECONDS = 1.0
 _TOKEN_LIFETIME = timedelta(days=30)
 
@@ -57,6 +60,7 @@ async def local_stack(
     External parts are used where ``FORETIDE_BUS_URL``, ``FORETIDE_DATABASE_URL`` or ``FORETIDE_STORE_URL`` name
     them. ``settings`` are further ``FORETIDE_…`` variables for the services. Raises :class:`ProblemError`.
     """
+    _require_free(port)
     servers = LocalServers(
         data_directory,
         store=store,
@@ -70,10 +74,17 @@ async def local_stack(
         environment = {**os.environ, **_service_environment(servers, url), **(settings or {})}
         ports = _part_ports(servers, port=port, workers=workers)
         parts = _parts(environment, ports)
-        async with Supervisor(parts, log_directory=servers.log_directory, on_change=on_change) as supervisor:
+        deaths: Counter[str] = Counter()
+
+        def told(change: PartChange) -> None:
+            if change.change is Change.DIED:
+                deaths[change.part] += 1
+            on_change(change)
+
+        async with Supervisor(parts, log_directory=servers.log_directory, on_change=told) as supervisor:
             watching = asyncio.create_task(_restart_dead_servers(servers))
             try:
-                await _until_ready(ports, servers.log_directory)
+                await _until_ready(ports, deaths, servers.log_directory)
                 token = local_token(servers)
                 stack = RunningStack(url, token, servers.bus_url, servers, supervisor)
                 remember(servers.data_directory, Running(url, token, servers.bus_url))
@@ -136,24 +147,41 @@ def _parts(environment: Mapping[str, str], ports: Mapping[str, tuple[str, int]])
     ]
 
 
-async def _until_ready(ports: Mapping[str, tuple[str, int]], log_directory: Path) -> None:
-    """Every part, the workers too, says that it is ready."""
+async def _until_ready(ports: Mapping[str, tuple[str, int]], deaths: Mapping[str, int], log_directory: Path) -> None:
+    """Every part, the workers too, says that it is ready. Raises a problem when one cannot be."""
     waiting = {name: f"http://127.0.0.1:{port}/readyz" for name, (_, port) in ports.items()}
     deadline = asyncio.get_running_loop().time() + _READY_SECONDS
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while waiting:
             for name, address in list(waiting.items()):
+                if deaths.get(name, 0) >= _DEATHS_AT_START:
+                    raise _not_up(f"{name} ended {deaths[name]} times while it started.", log_directory / f"{name}.log")
                 with suppress(httpx.HTTPError):
                     if (await client.get(address)).status_code == 200:
                         del waiting[name]
             if waiting and asyncio.get_running_loop().time() > deadline:
-                raise ProblemError(
-                    Category.INTERNAL,
-                    title="Foretide did not come up",
-                    detail=f"After {_READY_SECONDS:.0f} s these are not ready: {', '.join(sorted(waiting))}.",
-                    recovery=[f"Read the logs in {log_directory}.", "Run `foretide doctor`."],
-                )
+                late = ", ".join(sorted(waiting))
+                raise _not_up(f"After {_READY_SECONDS:.0f} s these are not ready: {late}.", log_directory)
             await asyncio.sleep(0.1)
+
+
+def _not_up(detail: str, logs: Path) -> ProblemError:
+    return ProblemError(
+        Category.INTERNAL,
+        title="Foretide did not come up",
+        detail=detail,
+        recovery=[f"Read {logs}.", "Run `foretide doctor`."],
+    )
+
+
+def _require_free(port: int) -> None:
+    if not is_free(port):
+        raise ProblemError(
+            Category.CONFLICT,
+            title=f"Port {port} is in use",
+            detail=f"Another program listens on port {port} of 127.0.0.1.",
+            recovery=["Is Foretide running already? `foretide status` asks it.", "Or choose another: --port 8081."],
+        )
 
 
 async def _restart_dead_servers(servers: LocalServers) -> None:
