@@ -65,7 +65,13 @@ class ChildRunner:
         try:
             # The next job's child warms up while this one works.
             self._prepare_spare()
-            return await child.run(specification, on_progress)
+            if not await child.give(specification):
+                log.warning("spare child died while it waited")
+                await child.end()
+                child = await _Child.start(self._child)
+                if not await child.give(specification):
+                    return Outcome(problem=await child.died())
+            return await child.follow(on_progress)
         finally:
             await child.end()
 
@@ -123,7 +129,7 @@ class _Child:
         try:
             message = await asyncio.wait_for(child._read(), _READY_SECONDS)
             if message is None:
-                raise ProblemError.of(await child._died())
+                raise ProblemError.of(await child.died())
         except BaseException:
             await child.end()
             raise
@@ -134,10 +140,14 @@ class _Child:
         """True while the process runs."""
         return self._process.returncode is None
 
-    async def run(self, specification: Specification, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
-        """Give it its job and follow it."""
+    async def give(self, specification: Specification) -> bool:
+        """Give it its job; False when it ended before it took it, which is not the job's fault."""
         assert self._process.stdin is not None
         self._process.stdin.write(orjson.dumps(asdict(specification)) + b"\n")
+        return await self._read() is not None
+
+    async def follow(self, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
+        """The job's outcome, with its progress on the way."""
         while (message := await self._read()) is not None:
             match message["type"]:
                 case "progress":
@@ -146,7 +156,7 @@ class _Child:
                     return Outcome(message["metrics"], message["summary"])
                 case "failed":
                     return Outcome(problem=Problem.model_validate(message["problem"]))
-        return Outcome(problem=await self._died())
+        return Outcome(problem=await self.died())
 
     async def end(self) -> None:
         """Kill it if it runs still, with whatever it has started."""
@@ -164,7 +174,7 @@ class _Child:
         message: dict[str, Any] | None = orjson.loads(line) if line else None
         return message
 
-    async def _died(self) -> Problem:
+    async def died(self) -> Problem:
         """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
         # Not wait(): that waits for the pipes too, which whatever the child has started may hold open.
         while (code := self._process.returncode) is None:

@@ -1,8 +1,8 @@
 """``python -m services.trainer.child [--preload]``: one job per process.
 
 Standard input: one line, the job's specification; then nothing, and its end means that the worker is gone. Standard
-output, one JSON object a line: ``ready`` once everything is imported, any number of ``progress``, then ``trained`` or
-``failed``. Ending without one of these two, by a signal or an exit code, is a crash.
+output, one JSON object a line: ``ready`` once everything is imported, ``taken`` when the job was read, any number of
+``progress``, then ``trained`` or ``failed``. Ending without one of these two, by a signal or an exit code, is a crash.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def main() -> None:
     if not line:
         return
     threading.Thread(target=_end_with_worker, daemon=True).start()
+    send({"type": "taken"})
     specification = orjson.loads(line)
     limit_threads(specification["threads"])
     send(_outcome(specification, send))

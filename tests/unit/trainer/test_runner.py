@@ -213,6 +213,21 @@ async def test_a_spare_child_that_died_is_replaced(runner: ChildRunner) -> None:
     assert outcome.problem is None
 
 
+async def test_a_spare_child_that_dies_as_it_is_taken_is_not_the_jobs_fault(
+    runner: ChildRunner,
+) -> None:
+    await runner.start()
+    await until(lambda: len(_children()) == 1, what="the spare has started")
+    [spare] = _children()
+    await until(lambda: runner._spare is not None and runner._spare.done(), what="the spare is ready")
+    psutil.Process(spare).kill()
+    wait_until(lambda: not living([spare]), "the spare is dead, and its owner has not looked yet")
+
+    outcome = await runner.run(_odd("talks"), lambda _: None)
+
+    assert outcome.problem is None
+
+
 async def test_a_program_that_cannot_start_is_a_problem(tmp_path: Path) -> None:
     runner = ChildRunner(["-c", "raise SystemExit('no such module')"])
 
