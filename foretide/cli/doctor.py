@@ -139,4 +139,9 @@ async def _stack(data: Path) -> Finding:
         return Finding(
             "running stack", False, f"{target.url}: {type(error).__name__}", "Start it again with `foretide up`."
         )
-    return Finding("running stack", answer.is_success, f"{target.url}: {answer.text[:200]}")
+    if not answer.is_success:
+        return Finding("running stack", False, f"{target.url}: HTTP {answer.status_code}", "Restart `foretide up`.")
+    services: dict[str, str] = answer.json()["services"]
+    late = [f"{name} is {state}" for name, state in services.items() if state != "ready"]
+    found = f"{target.url}: {', '.join(late) or f'all {len(services)} services are ready'}"
+    return Finding("running stack", not late, found, f"Read the logs in {data / 'logs'}." if late else "")

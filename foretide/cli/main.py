@@ -42,4 +42,4 @@ def _add_local_commands(app: typer.Typer) -> None:
 
 def main() -> None:
     """Entry point."""
-    build()()
+    build()(prog_name="foretide")
