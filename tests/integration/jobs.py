@@ -1,0 +1,63 @@
+"""What the tests of runs and jobs share: a session whose dataset is ready, and its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from foretide.stack.servers import LocalServers
+from shared.database.pool import Database, Record
+from shared.jobs import lease
+from tests.integration.apps import caller
+from tests.integration.conftest import Owned, make_session
+
+
+async def with_dataset(database: Database, *, targets: int = 1) -> Owned:
+    """A session whose dataset is ready."""
+    owned = await make_session(database, status="generated")
+    manifest = {"manifest": {"target_features": [f"t{n}" for n in range(targets)]}, "references": {}}
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """insert into training_datasets (session_id, user_id, name, storage_path, configuration, status, metadata)
+               values ($1, $2, 'd', 'x.npz', '{}', 'ready', $3)""",
+            owned.session_id,
+            owned.user_id,
+            manifest,
+        )
+    return owned
+
+
+async def forget_other_jobs(database: Database) -> None:
+    """Commands of earlier tests still wait in the queue; without a waiting job they are dropped."""
+    async with database.transaction() as transaction:
+        await transaction.execute("update training_jobs set status = 'cancelled' where status in ('queued', 'running')")
+
+
+async def start(trainer: FastAPI, servers: LocalServers, owned: Owned, **headers: str) -> Any:
+    models = {"models": [{"kind": "Linear"}, {"kind": "Dense", "layers": 1, "units": 4}]}
+    async with caller(trainer, servers, owned.user_id) as client:
+        return await client.post(f"/api/training/train-models/{owned.session_id}", json=models, headers=headers)
+
+
+async def jobs_of(database: Database, owned: Owned) -> list[Record]:
+    async with database.transaction() as transaction:
+        return await transaction.fetch(
+            "select * from training_jobs where session_id = $1 order by created_at, position", owned.session_id
+        )
+
+
+async def event_names(database: Database, owned: Owned) -> list[str]:
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch(
+            "select name from session_events where session_id = $1 order by sequence", owned.session_id
+        )
+    return [row["name"] for row in rows]
+
+
+async def claim_first(database: Database, owned: Owned, *, lease_seconds: float) -> lease.Claim:
+    job = (await jobs_of(database, owned))[0]
+    async with database.transaction() as transaction:
+        held = await lease.claim(transaction, "training_jobs", job["id"], worker="w", lease_seconds=lease_seconds)
+    assert held is not None
+    return held
