@@ -11,9 +11,15 @@ from pathlib import Path
 
 from deploy.validate.dockerfile import DOCKERFILE, Target
 from deploy.validate.findings import Finding
+from foretide.cli.main import COMMANDS, LOCAL_COMMANDS
 
 _OURS = ("foretide", "services", "shared")
-_COMMAND = "foretide.cli.main"
+_STARTS = (
+    "foretide.cli.main",
+    *sorted({module for name, module in COMMANDS.items() if name not in LOCAL_COMMANDS}),
+    "shared.storage.s3",
+)
+"""The command line, and what is imported by name or late."""
 
 
 def check_images(root: Path, targets: dict[str, Target]) -> Iterator[Finding]:
@@ -56,8 +62,8 @@ def _needed(root: Path, target: Target) -> dict[str, str]:
     Of its own service (or the gateway) all files count, with all imports; of the rest what is imported when they are.
     """
     own = [source for source in target.sources if re.fullmatch(r"services/[a-z]+", source)] or ["foretide/gateway"]
-    needed = {_COMMAND: "bin/foretide"}
-    waiting = [_COMMAND]
+    needed = dict.fromkeys(_STARTS, "bin/foretide")
+    waiting = list(_STARTS)
     for path in sorted(file for folder in own for file in (root / folder).rglob("*.py")):
         for module in _imports(root, path, everywhere=True):
             if needed.setdefault(module, str(path.relative_to(root))) == str(path.relative_to(root)):

