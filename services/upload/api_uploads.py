@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 
 from services.upload.assembly import complete_if_whole
-from services.upload.chunks import create_upload, find_upload, receive_chunk, state_of
+from services.upload.chunks import check_announced_size, create_upload, find_upload, receive_chunk, state_of
 from services.upload.documents import CreateUpload, FileType, UploadCreated, UploadId, UploadState
 from shared.problems import Category, ProblemError, not_found
 from shared.runtime.service import Service
@@ -25,14 +25,7 @@ def _service(request: Request) -> Service:
 async def announce(request: Request, caller: CurrentCaller, asked: CreateUpload) -> UploadCreated:
     """Announce one file; the answer's uploadId names it from here on."""
     service = _service(request)
-    if asked.size > service.settings.max_file_bytes:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The file is too large",
-            detail=f"{asked.file_name!r} has {asked.size} bytes; at most {service.settings.max_file_bytes} are taken.",
-            recovery=["Split the file by time, or remove columns that are not needed."],
-            status=413,
-        )
+    check_announced_size(asked, service.settings.max_file_bytes)
     expiry_seconds = service.settings.upload_expiry_hours * 3600
     upload_id = await create_upload(
         service.database, caller.user_id, asked, upload_id=None, expiry_seconds=expiry_seconds
@@ -83,7 +76,8 @@ async def upload_chunk(
         raise ProblemError(
             Category.CONFLICT,
             title="The number of chunks changed",
-            detail=f"This upload was begun with {upload['total_chunks']} chunks, this chunk says {total_chunks}.",
+            detail=f"This upload was begun with {upload['total_chunks'] or 'tus instead of'} chunks, "
+            f"this chunk says {total_chunks}.",
             recovery=[
                 "Send the chunks of one file under one uploadId.",
                 "Start a new upload for another file.",

@@ -6,6 +6,8 @@ from fastapi import FastAPI
 
 from services.upload import api_sessions, api_uploads, housekeeping
 from services.upload.handlers import on_session_delete
+from services.upload.tus import api as api_tus
+from services.upload.tus.protocol import TusProtocol
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once
 from shared.events.payloads import SessionDelete
@@ -29,4 +31,6 @@ def create_app(settings: Settings) -> FastAPI:
     service.every(_HOUR, "store", lambda: housekeeping.sweep_store(service.store))
     service.every(sweep, "delete", lambda: housekeeping.finish_deletions(service.database, service.store))
     service.every(_HOUR, "messages", lambda: housekeeping.forget_old_messages(service.database))
-    return service.application("upload", [api_uploads.router, api_sessions.router])
+    application = service.application("upload", [api_uploads.router, api_tus.router, api_sessions.router])
+    application.add_middleware(TusProtocol)
+    return application

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.upload.chunks import find_upload, staged_key
+from services.upload.chunks import find_upload
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.payloads import FileRejected, Reference
@@ -123,13 +123,13 @@ async def _build(database: Database, store: ObjectStore, upload: Record) -> tupl
     """Raw object, canonical Parquet and analysis; their references as stored."""
     async with database.transaction() as transaction:
         chunks = await transaction.fetch(
-            """select chunk_index, size, sha256 from public.upload_chunks
+            """select key, sha256 from public.upload_chunks
                where user_id = $1 and upload_id = $2 order by chunk_index""",
             upload["user_id"],
             upload["upload_id"],
         )
     folder = f"{upload['user_id']}/{upload['storage_id']}"
-    raw = await store.put(TRAINING_FILES, f"{folder}/raw.csv", _joined(store, upload, chunks), content_type="text/csv")
+    raw = await store.put(TRAINING_FILES, f"{folder}/raw.csv", _joined(store, chunks), content_type="text/csv")
     raw_reference = Reference(bucket=raw.bucket, key=raw.key, sha256=raw.sha256, bytes=raw.size)
     _verify_whole(upload, raw_reference)
     with tempfile.TemporaryDirectory(prefix="foretide-") as temporary:
@@ -153,10 +153,9 @@ async def _build(database: Database, store: ObjectStore, upload: Record) -> tupl
     return raw_reference.model_dump(mode="json"), canonical_reference.model_dump(mode="json"), analysis
 
 
-async def _joined(store: ObjectStore, upload: Record, chunks: list[Record]) -> AsyncIterator[bytes]:
+async def _joined(store: ObjectStore, chunks: list[Record]) -> AsyncIterator[bytes]:
     for chunk in chunks:
-        key = staged_key(upload, chunk["chunk_index"], chunk["sha256"])
-        async for part in store.get(UPLOAD_STAGING, key, expected_sha256=chunk["sha256"]):
+        async for part in store.get(UPLOAD_STAGING, chunk["key"], expected_sha256=chunk["sha256"]):
             yield part
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID, uuid4
 
-from services.upload.documents import CreateUpload, UploadState
+from services.upload.documents import CreateUpload, TusFile, UploadState
 from shared.database.pool import Database, Record, Transaction
 from shared.problems import Category, ProblemError, not_found
 from shared.storage.keys import UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 
 _CREATE = """
-insert into public.uploads (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)) on conflict do nothing
+insert into public.uploads
+    (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at, received, metadata)
+values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10) on conflict do nothing
 """
 
 
@@ -32,10 +33,18 @@ async def find_upload(transaction: Transaction, user_id: UUID, upload_id: str) -
 
 
 async def create_upload(
-    database: Database, user_id: UUID, asked: CreateUpload, *, upload_id: str | None, expiry_seconds: float
+    database: Database,
+    user_id: UUID,
+    asked: CreateUpload | TusFile,
+    *,
+    upload_id: str | None,
+    expiry_seconds: float,
 ) -> str:
     """Announce a file; with a client's own id, announcing it again is harmless. Returns the id."""
     chosen = upload_id or uuid4().hex
+    received, total_chunks, metadata = (
+        (0, None, asked.metadata) if isinstance(asked, TusFile) else (None, asked.total_chunks, None)
+    )
     async with database.transaction(user_id) as transaction, transaction.as_service():
         await transaction.execute(
             _CREATE,
@@ -44,11 +53,25 @@ async def create_upload(
             asked.file_name,
             asked.file_type,
             asked.size if upload_id is None else None,
-            asked.total_chunks,
+            total_chunks,
             asked.sha256.lower() if asked.sha256 else None,
             expiry_seconds,
+            received,
+            metadata,
         )
     return chosen
+
+
+def check_announced_size(asked: CreateUpload | TusFile, most_bytes: int) -> None:
+    """Raises a 413 problem for a file that is larger than any may be."""
+    if asked.size > most_bytes:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The file is too large",
+            detail=f"{asked.file_name!r} has {asked.size} bytes; at most {most_bytes} are taken.",
+            recovery=["Split the file by time, or remove columns that are not needed."],
+            status=413,
+        )
 
 
 async def receive_chunk(
@@ -76,16 +99,18 @@ async def receive_chunk(
         if known is None:
             await _check_size(transaction, upload, len(data), max_bytes)
     if known is None:
-        await store.put(UPLOAD_STAGING, staged_key(upload, index, sha256), data)
+        key = _staged_key(upload, index, sha256)
+        await store.put(UPLOAD_STAGING, key, data)
         async with database.transaction() as transaction:
             await transaction.execute(
-                """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256)
-                   values ($1, $2, $3, $4, $5) on conflict do nothing""",
+                """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
+                   values ($1, $2, $3, $4, $5, $6) on conflict do nothing""",
                 upload["user_id"],
                 upload["upload_id"],
                 index,
                 len(data),
                 sha256,
+                key,
             )
             known = await _known_chunk(transaction, upload, index)
     if known != sha256:
@@ -97,7 +122,7 @@ async def receive_chunk(
         )
 
 
-def staged_key(upload: Record, index: int, sha256: str) -> str:
+def _staged_key(upload: Record, index: int, sha256: str) -> str:
     """Server ids and numbers only: what the client calls the file is data, never a path."""
     return f"{upload['storage_id']}/{index:08d}-{sha256}"
 
@@ -121,7 +146,7 @@ async def state_of(transaction: Transaction, upload: Record) -> UploadState:
         file_name=upload["file_name"],
         status="completed" if done else "chunk_received",
         received=received,
-        missing=[index for index in range(total) if index not in present],
+        missing=[index for index in range(total or 0) if index not in present],
         total_chunks=total,
     )
 

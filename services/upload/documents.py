@@ -14,14 +14,25 @@ UploadId = r"^[A-Za-z0-9_-]{1,128}$"
 FileType = Literal["input", "output"]
 
 
-class CreateUpload(Document):
-    """Announces one file."""
+class AnnouncedFile(Document):
+    """What is said of a file before its bytes come."""
 
     file_name: str = Field(min_length=1, max_length=255)
     size: int = Field(ge=0, description="Bytes of the whole file.")
-    total_chunks: int = Field(ge=1, le=1_000_000)
     file_type: FileType = "input"
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+
+
+class CreateUpload(AnnouncedFile):
+    """Announces one file that comes in chunks."""
+
+    total_chunks: int = Field(ge=1, le=1_000_000)
+
+
+class TusFile(AnnouncedFile):
+    """Announces one file that comes by tus; ``metadata`` as its client wrote it."""
+
+    metadata: str
 
 
 class UploadCreated(Document):
@@ -38,7 +49,7 @@ class UploadState(Document):
     status: Literal["chunk_received", "completed"]
     received: list[int]
     missing: list[int]
-    total_chunks: int
+    total_chunks: int | None = Field(description="Null while a tus upload is not whole: its parts are not numbered.")
 
 
 class CreateSession(Document):

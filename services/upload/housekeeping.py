@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.upload.assembly import complete_if_whole, remove_bytes, remove_staging
-from shared.database.pool import Database, Transaction
+from shared.database.pool import Database, Record, Transaction
 from shared.problems import ProblemError
 from shared.storage.keys import TRAINING_FILES
 from shared.storage.port import ObjectStore
@@ -31,14 +31,19 @@ async def expire_uploads(database: Database, store: ObjectStore) -> None:
         )
         expired = await transaction.fetch("select * from public.uploads where status = 'expired' limit 100")
     for upload in expired:
-        await remove_bytes(store, upload)
-        async with database.transaction() as transaction:
-            await transaction.execute(
-                "delete from public.uploads where user_id = $1 and upload_id = $2 and status = 'expired'",
-                upload["user_id"],
-                upload["upload_id"],
-            )
-        log.info("upload expired", upload_id=upload["upload_id"])
+        await remove_upload(database, store, upload)
+
+
+async def remove_upload(database: Database, store: ObjectStore, upload: Record) -> None:
+    """Remove an upload that was marked expired: bytes, then row. Cut short, the sweep takes it up again."""
+    await remove_bytes(store, upload)
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "delete from public.uploads where user_id = $1 and upload_id = $2 and status = 'expired'",
+            upload["user_id"],
+            upload["upload_id"],
+        )
+    log.info("upload removed", upload_id=upload["upload_id"])
 
 
 async def clear_staging(database: Database, store: ObjectStore) -> None:

@@ -81,11 +81,15 @@ async def _completed_upload(transaction: Transaction, user_id: UUID, upload_id: 
         row["total_chunks"],
     )
     indices = [entry["number"] for entry in missing]
+    by_tus = row["received"] is not None
+    missing_part = (
+        f"{row['received']} of {row['size']} bytes are there" if by_tus else f"missing chunks: {indices or 'none'}"
+    )
     raise ProblemError(
         Category.CONFLICT,
         title="This upload is not complete",
-        detail=f"Upload {upload_id!r} ({row['file_name']}) is {row['status']}; missing chunks: {indices or 'none'}.",
-        recovery=["Send the missing chunks.", "Then create the session again."],
+        detail=f"Upload {upload_id!r} ({row['file_name']}) is {row['status']}; {missing_part}.",
+        recovery=["Send what is missing.", "Then create the session again."],
         technical_details={"missing": indices, "status": row["status"]},
     )
 

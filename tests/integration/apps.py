@@ -1,17 +1,23 @@
-"""A service's application in this process, on the test's real servers, called over its ASGI interface."""
+"""Services on the test's real servers: in this process, called over ASGI, or in one of their own."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from foretide.stack.servers import LocalServers
 from shared.identity.issuer import issue_token
 from shared.settings import Settings
+from tests.ports import free_port
+from tests.waiting import until
 
 TOKEN_LIFETIME_SECONDS = 3600
 
@@ -44,6 +50,56 @@ async def running(application: FastAPI) -> AsyncIterator[FastAPI]:
     """Inside, the application's lifespan runs."""
     async with application.router.lifespan_context(application):
         yield application
+
+
+class ServiceProcess:
+    """``foretide serve`` in a process of its own, which can be killed and started again on its port."""
+
+    def __init__(self, target: str, settings: Settings) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [sys.executable, "-m", "foretide", "serve", target, "--port", str(self.port)]
+        self._environment = {**os.environ, **environment_of(settings)}
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns once it is ready."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, env=self._environment, stdout=asyncio.subprocess.DEVNULL
+        )
+
+        async def is_ready() -> bool:
+            with suppress(httpx.TransportError):
+                return (await client.get(f"{self.url}/readyz")).status_code == 200
+            return False
+
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await until(is_ready, seconds=60, what=f"{self.url} is ready")
+
+    async def kill(self) -> None:
+        """As the kernel does it when memory runs out: without a word."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def __aenter__(self) -> ServiceProcess:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give these settings."""
+
+    def shown(value: object) -> str:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    given = settings.model_dump(exclude_none=True)
+    return {f"FORETIDE_{name.upper()}": shown(value) for name, value in given.items()}
 
 
 def caller(application: FastAPI, servers: LocalServers, user_id: UUID | None = None) -> httpx.AsyncClient:
