@@ -22,9 +22,11 @@ async def blocks(stream: AsyncIterable[bytes] | bytes, size: int) -> AsyncGenera
         taken = 0
         while len(waiting) + len(chunk) - taken >= size:
             end = taken + size - len(waiting)
-            yield bytes(waiting) + chunk[taken:end]
-            waiting.clear()
+            waiting += chunk[taken:end]
             taken = end
+            block = bytes(waiting)
+            waiting.clear()
+            yield block
         waiting += chunk[taken:]
     if waiting:
         yield bytes(waiting)
