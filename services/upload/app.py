@@ -28,6 +28,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.every(sweep, "expire", lambda: housekeeping.expire_uploads(service.database, service.store))
     service.every(sweep, "assemble", lambda: housekeeping.resume_assemblies(service.database, service.store))
     service.every(sweep, "staging", lambda: housekeeping.clear_staging(service.database, service.store))
+    service.every(_HOUR, "parts", lambda: housekeeping.sweep_staging(service.database, service.store))
     service.every(_HOUR, "store", lambda: housekeeping.sweep_store(service.store))
     service.every(sweep, "delete", lambda: housekeeping.finish_deletions(service.database, service.store))
     service.every(_HOUR, "messages", lambda: housekeeping.forget_old_messages(service.database))

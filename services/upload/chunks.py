@@ -104,7 +104,8 @@ async def receive_chunk(
         async with database.transaction() as transaction:
             await transaction.execute(
                 """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
-                   values ($1, $2, $3, $4, $5, $6) on conflict do nothing""",
+                   select user_id, upload_id, $3::integer, $4::bigint, $5, $6 from public.uploads
+                   where user_id = $1 and upload_id = $2 for key share on conflict do nothing""",
                 upload["user_id"],
                 upload["upload_id"],
                 index,
@@ -113,6 +114,8 @@ async def receive_chunk(
                 key,
             )
             known = await _known_chunk(transaction, upload, index)
+    if known is None:
+        raise not_found("Upload", upload["upload_id"])
     if known != sha256:
         raise ProblemError(
             Category.CONFLICT,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.upload.assembly import complete_if_whole, remove_bytes, remove_staging
 from shared.database.pool import Database, Record, Transaction
 from shared.problems import ProblemError
-from shared.storage.keys import TRAINING_FILES
+from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 
@@ -54,6 +54,19 @@ async def clear_staging(database: Database, store: ObjectStore) -> None:
         )
     for upload in left:
         await remove_staging(database, store, upload)
+
+
+async def sweep_staging(database: Database, store: ObjectStore) -> None:
+    """Remove what was staged too late for an upload that was whole or removed, or by a process that was killed then.
+
+    An upload's row is there before its first part; so what is listed before the rows are read, and has none, is lost.
+    """
+    found = {part.key.partition("/")[0] async for part in store.list(UPLOAD_STAGING)}
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch("select storage_id from public.uploads where staged")
+    for lost in sorted(found - {str(row["storage_id"]) for row in rows}):
+        count = await store.delete_prefix(UPLOAD_STAGING, f"{lost}/")
+        log.info("lost parts removed", count=count)
 
 
 async def resume_assemblies(database: Database, store: ObjectStore) -> None:

@@ -14,7 +14,11 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.upload.app import create_app
+from services.upload.chunks import receive_chunk
+from services.upload.housekeeping import sweep_staging
 from shared.database.pool import Database
+from shared.problems import ProblemError
+from shared.storage.local import LocalStore
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.chain import configuration, write_series
 
@@ -104,6 +108,26 @@ async def test_the_last_chunks_arriving_together_through_both_replicas_complete_
         row = await transaction.fetch_row("select raw, status from uploads where upload_id = $1", upload_id)
     assert row is not None
     assert row["raw"]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+async def test_a_chunk_for_an_upload_that_was_removed_meanwhile_is_not_found_and_its_bytes_are_swept(
+    client: httpx.AsyncClient, servers: LocalServers, database: Database
+) -> None:
+    before = staged_files(servers)
+    kept, removed = uuid4().hex, uuid4().hex
+    for upload_id in (kept, removed):
+        assert (await send(client, upload_id, "x.csv", 0, 3, b"time;a\n")).status_code == 200
+    async with database.transaction() as transaction:
+        upload = await transaction.fetch_row("select * from uploads where upload_id = $1", removed)
+        await transaction.execute("delete from uploads where upload_id = $1", removed)
+    assert upload is not None
+    store = LocalStore(servers.data_directory / "objects", public_url="http://test", signing_secret="s")
+    with pytest.raises(ProblemError) as refused:
+        await receive_chunk(database, store, upload, 1, b"late", None, max_bytes=1000)
+    assert refused.value.problem.status == 404
+    assert len(staged_files(servers) - before) == 3
+    await sweep_staging(database, store)
+    assert len(staged_files(servers) - before) == 1, "the chunk of the upload that is there"
 
 
 async def test_a_wrong_chunk_is_refused_by_name_and_the_others_stay(client: httpx.AsyncClient) -> None:
