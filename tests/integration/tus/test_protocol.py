@@ -155,8 +155,9 @@ async def test_f05_of_requests_at_one_offset_at_the_same_instant_one_wins(client
 
 
 async def test_a_connection_that_hangs_loses_its_turn_to_the_one_that_continues(
-    client: httpx.AsyncClient, database: Database
+    client: httpx.AsyncClient, servers: LocalServers, database: Database
 ) -> None:
+    before = staged(servers)
     path = await begin(client, len(DATA))
     begun = await turn_of(database, path)
 
@@ -170,6 +171,7 @@ async def test_a_connection_that_hangs_loses_its_turn_to_the_one_that_continues(
     await hanging.send(bytes(len(DATA) - 20))
     assert await hanging.status() == 423
     hanging.break_off()
+    assert len(staged(servers) - before) == 1, "the part of the one that continued"
     assert await offset_of(client, path) == 5000
     assert (await append(client, path, 5000, DATA[5000:])).status_code == 204
     assert await stored_sha256(client, path) == sha256(DATA)
