@@ -7,9 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 
 from services.upload.assembly import complete_if_whole
-from services.upload.chunks import check_announced_size, create_upload, find_upload, receive_chunk, state_of
+from services.upload.chunks import (
+    check_announced_size,
+    check_belongs,
+    create_upload,
+    find_upload,
+    receive_chunk,
+    state_of,
+)
 from services.upload.documents import CreateUpload, FileType, UploadCreated, UploadId, UploadState
-from shared.problems import Category, ProblemError, not_found
+from shared.problems import Category, Problem, ProblemError
 from shared.runtime.service import Service
 from shared.web.authentication import CurrentCaller
 
@@ -72,17 +79,7 @@ async def upload_chunk(
         )
         async with service.database.transaction(caller.user_id) as transaction:
             upload = await find_upload(transaction, caller.user_id, upload_id)
-    if upload["total_chunks"] != total_chunks:
-        raise ProblemError(
-            Category.CONFLICT,
-            title="The number of chunks changed",
-            detail=f"This upload was begun with {upload['total_chunks'] or 'tus instead of'} chunks, "
-            f"this chunk says {total_chunks}.",
-            recovery=[
-                "Send the chunks of one file under one uploadId.",
-                "Start a new upload for another file.",
-            ],
-        )
+    check_belongs(upload, announced)
     if upload["status"] in ("open", "assembling"):
         await receive_chunk(
             service.database,
@@ -93,7 +90,7 @@ async def upload_chunk(
             chunk_sha256,
             max_bytes=service.settings.max_file_bytes,
         )
-        upload = await complete_if_whole(service.database, service.store, upload)
+    upload = await complete_if_whole(service.database, service.store, upload)
     async with service.database.transaction(caller.user_id) as transaction:
         return await state_of(transaction, upload)
 
@@ -102,10 +99,10 @@ async def upload_chunk(
 async def upload_status(
     request: Request, caller: CurrentCaller, upload_id: Annotated[str, Path(alias="uploadId")]
 ) -> UploadState:
-    """Which chunks are there, so that a client can resume."""
+    """Which chunks are there, so that a client can resume; of a file that was rejected the reason."""
     service = _service(request)
     async with service.database.transaction(caller.user_id) as transaction:
         upload = await find_upload(transaction, caller.user_id, upload_id)
         if upload["status"] == "rejected":
-            raise not_found("Upload", upload_id)
+            raise ProblemError.of(Problem.model_validate(upload["problem"]))
         return await state_of(transaction, upload)

@@ -23,9 +23,11 @@ values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10) 
 
 
 async def find_upload(transaction: Transaction, user_id: UUID, upload_id: str) -> Record:
-    """The caller's upload. Raises a 404 problem."""
+    """The caller's upload. Raises a 404 problem, for one whose time is over, too."""
     row = await transaction.fetch_row(
-        "select * from public.uploads where user_id = $1 and upload_id = $2", user_id, upload_id
+        "select * from public.uploads where user_id = $1 and upload_id = $2 and status <> 'expired'",
+        user_id,
+        upload_id,
     )
     if row is None:
         raise not_found("Upload", upload_id)
@@ -74,6 +76,24 @@ def check_announced_size(asked: CreateUpload | TusFile, most_bytes: int) -> None
         )
 
 
+def check_belongs(upload: Record, asked: CreateUpload) -> None:
+    """Raises a 409 problem for a chunk of another file: an upload id belongs to exactly one."""
+    if upload["total_chunks"] != asked.total_chunks:
+        changed = (
+            f"was begun with {upload['total_chunks'] or 'tus instead of'} chunks, this chunk says {asked.total_chunks}"
+        )
+    elif upload["file_name"] != asked.file_name:
+        changed = f"is of {upload['file_name']!r}, this chunk says {asked.file_name!r}"
+    else:
+        return
+    raise ProblemError(
+        Category.CONFLICT,
+        title="This chunk is of another file",
+        detail=f"This upload {changed}.",
+        recovery=["Send the chunks of one file under one uploadId.", "Start a new upload for another file."],
+    )
+
+
 async def receive_chunk(
     database: Database,
     store: ObjectStore,
@@ -84,8 +104,12 @@ async def receive_chunk(
     *,
     max_bytes: int,
 ) -> None:
-    """Keep one chunk. Raises a problem by name for a wrong index, checksum or content; the others stay."""
+    """Keep one chunk. Raises a problem by name for a wrong index, size, checksum or content; the others stay.
+
+    For an upload that was completed, rejected or given up meanwhile nothing is kept.
+    """
     _check_index(upload, index)
+    _check_size(upload, index, len(data), len(data), max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if declared_sha256 is not None and declared_sha256.lower() != sha256:
         raise ProblemError(
@@ -96,33 +120,64 @@ async def receive_chunk(
         )
     async with database.transaction() as transaction:
         known = await _known_chunk(transaction, upload, index)
-        if known is None:
-            await _check_size(transaction, upload, len(data), max_bytes)
     if known is None:
         key = _staged_key(upload, index, sha256)
         await store.put(UPLOAD_STAGING, key, data)
-        async with database.transaction() as transaction:
-            await transaction.execute(
-                """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
-                   select user_id, upload_id, $3::integer, $4::bigint, $5, $6 from public.uploads
-                   where user_id = $1 and upload_id = $2 for key share on conflict do nothing""",
-                upload["user_id"],
-                upload["upload_id"],
-                index,
-                len(data),
-                sha256,
-                key,
-            )
-            known = await _known_chunk(transaction, upload, index)
-    if known is None:
-        raise not_found("Upload", upload["upload_id"])
-    if known != sha256:
+        try:
+            async with database.transaction() as transaction:
+                known = await _enter(transaction, upload, index, len(data), sha256, max_bytes)
+        except ProblemError as error:
+            # Where the database gave no answer the chunk may be in the ledger: then it goes with the upload.
+            if not error.retryable:
+                await store.delete_many(UPLOAD_STAGING, [key])
+            raise
+        if known != sha256:
+            await store.delete_many(UPLOAD_STAGING, [key])
+    if known is not None and known != sha256:
         raise ProblemError(
             Category.CONFLICT,
             title="This chunk is there already, with other content",
             detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {known}.",
             recovery=["Send the same bytes for the same index.", "Or start a new upload."],
         )
+
+
+async def _enter(
+    transaction: Transaction, upload: Record, index: int, size: int, sha256: str, max_bytes: int
+) -> str | None:
+    """Write a stored chunk into the ledger; the content that the ledger has, None when the upload takes no more.
+
+    The upload's row is locked, so that chunks which arrive together are counted one after the other, and none is
+    entered after the upload has ended.
+    """
+    status = await transaction.fetch_value(
+        "select status from public.uploads where user_id = $1 and upload_id = $2 for no key update",
+        upload["user_id"],
+        upload["upload_id"],
+    )
+    if status is None:
+        raise not_found("Upload", upload["upload_id"])
+    if status not in ("open", "assembling"):
+        return None
+    is_new = await transaction.fetch_value(
+        """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
+           values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning true""",
+        upload["user_id"],
+        upload["upload_id"],
+        index,
+        size,
+        sha256,
+        _staged_key(upload, index, sha256),
+    )
+    if not is_new:
+        return await _known_chunk(transaction, upload, index)
+    together: int = await transaction.fetch_value(
+        "select sum(size)::bigint from public.upload_chunks where user_id = $1 and upload_id = $2",
+        upload["user_id"],
+        upload["upload_id"],
+    )
+    _check_size(upload, index, size, together, max_bytes)
+    return sha256
 
 
 def _staged_key(upload: Record, index: int, sha256: str) -> str:
@@ -164,19 +219,21 @@ def _check_index(upload: Record, index: int) -> None:
         )
 
 
-async def _check_size(transaction: Transaction, upload: Record, more: int, max_bytes: int) -> None:
-    """Raises a 413 problem when the chunks together would be more than was announced, or than is taken at all."""
-    there: int = await transaction.fetch_value(
-        "select coalesce(sum(size), 0)::bigint from public.upload_chunks where user_id = $1 and upload_id = $2",
-        upload["user_id"],
-        upload["upload_id"],
-    )
+def _check_size(upload: Record, index: int, size: int, together: int, max_bytes: int) -> None:
+    """Raises a problem for a chunk without bytes, and one with which there are more than announced, or than taken."""
+    if size == 0 and upload["total_chunks"] > 1:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The chunk is empty",
+            detail=f"Chunk {index} of {upload['file_name']!r} arrived without bytes.",
+            recovery=["Send this chunk again; the others are kept."],
+        )
     limit = min(max_bytes, upload["size"]) if upload["size"] is not None else max_bytes
-    if there + more > limit:
+    if together > limit:
         raise ProblemError(
             Category.DATA_VALIDATION,
             title="The file is too large",
-            detail=f"With this chunk {upload['file_name']!r} has {there + more} bytes; {limit} are the limit.",
+            detail=f"With chunk {index} {upload['file_name']!r} has {together} bytes; {limit} are the limit.",
             recovery=["Announce the file's real size.", "Split a file that is larger than the limit."],
             status=413,
         )

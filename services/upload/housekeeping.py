@@ -14,6 +14,12 @@ from shared.telemetry.logs import logger
 log = logger(__name__)
 
 _UNFINISHED_FOR = timedelta(days=1)
+_CLAIM_EXPIRED = """
+update public.uploads u set status = 'expired'
+where expires_at < now() and status in ('open', 'completed', 'rejected') and not exists (
+    select from public.upload_chunks c where c.user_id = u.user_id and c.upload_id = u.upload_id
+        and c.received_at > now() - (u.expires_at - u.created_at))
+"""
 _LEFT_OVER = """
 select true where exists (select from public.training_datasets where session_id = $1)
     or exists (select from public.training_runs where session_id = $1)
@@ -23,12 +29,12 @@ select true where exists (select from public.training_datasets where session_id 
 
 
 async def expire_uploads(database: Database, store: ObjectStore) -> None:
-    """Remove uploads past their time that no session took: claimed first, then bytes, then rows."""
+    """Remove uploads past their time that no session took: claimed first, then bytes, then rows.
+
+    One whose chunks still come is left alone: its time is counted from the last of them.
+    """
     async with database.transaction() as transaction:
-        await transaction.execute(
-            """update public.uploads set status = 'expired' where expires_at < now()
-               and status in ('open', 'completed', 'rejected')"""
-        )
+        await transaction.execute(_CLAIM_EXPIRED)
         expired = await transaction.fetch("select * from public.uploads where status = 'expired' limit 100")
     for upload in expired:
         await remove_upload(database, store, upload)
