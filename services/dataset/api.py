@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/training", tags=["datasets"])
 SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
 
 
-@router.post("/generate-datasets/{sessionId}", status_code=202)
+@router.post("/generate-datasets/{sessionId}", status_code=202, summary="Generate a session's datasets")
 async def generate(
     request: Request,
     caller: CurrentCaller,
@@ -42,7 +42,7 @@ async def generate(
             return await once(transaction, caller.user_id, key, fingerprint, GenerationAccepted, work)
 
 
-@router.get("/datasets/{sessionId}")
+@router.get("/datasets/{sessionId}", summary="Read a session's newest dataset")
 async def datasets(request: Request, caller: CurrentCaller, session_id: SessionId) -> DatasetDocument:
     """The session's newest dataset: windows counted, dropped and why, features, splits, scalers."""
     service: Service = request.app.state.service

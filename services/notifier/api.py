@@ -23,7 +23,7 @@ class EventsDocument(Document):
     more: bool
 
 
-@router.get("/events/{sessionId}")
+@router.get("/events/{sessionId}", summary="Read a session's events")
 async def events(
     request: Request,
     caller: CurrentCaller,

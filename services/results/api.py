@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/training", tags=["results"])
 SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
 
 
-@router.get("/results/{sessionId}", response_model=ResultsDocument)
+@router.get("/results/{sessionId}", response_model=ResultsDocument, summary="Read a session's results")
 async def results(
     request: Request,
     caller: CurrentCaller,
@@ -56,7 +56,7 @@ async def _document(service: Service, row: Record) -> Response:
     )
 
 
-@router.get("/visualizations/{sessionId}")
+@router.get("/visualizations/{sessionId}", summary="List a session's plots")
 async def visualizations(
     request: Request,
     caller: CurrentCaller,
@@ -91,7 +91,7 @@ async def _visualization(service: Service, row: Record, form: str) -> Visualizat
     return shown.model_copy(update={"url": signed.url, "expires_at": signed.expires_at})
 
 
-@router.delete("/results/{sessionId}")
+@router.delete("/results/{sessionId}", summary="Delete a session's results")
 async def delete(request: Request, caller: CurrentCaller, session_id: SessionId) -> ResultsRemoved:
     """Remove the session's stored results, objects and rows together; its models and datasets stay."""
     service: Service = request.app.state.service

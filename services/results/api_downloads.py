@@ -25,7 +25,11 @@ SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 
-@router.get("/api/training/results/{sessionId}/download", response_class=StreamingResponse)
+@router.get(
+    "/api/training/results/{sessionId}/download",
+    response_class=StreamingResponse,
+    summary="Download a results document",
+)
 async def download(
     request: Request,
     caller: CurrentCaller,
@@ -42,7 +46,11 @@ async def download(
     return await send_object(request, service.store, reference, f"training_results_{session_id}.{format_}")
 
 
-@router.get("/api/training/results/{sessionId}/models/{jobId}", response_class=StreamingResponse)
+@router.get(
+    "/api/training/results/{sessionId}/models/{jobId}",
+    response_class=StreamingResponse,
+    summary="Download a model or its scalers",
+)
 async def model(
     request: Request,
     caller: CurrentCaller,

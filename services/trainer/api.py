@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/training", tags=["training"])
 SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
 
 
-@router.post("/train-models/{sessionId}", status_code=202)
+@router.post("/train-models/{sessionId}", status_code=202, summary="Train a session's models")
 async def train_models(
     request: Request,
     caller: CurrentCaller,
@@ -41,7 +41,7 @@ async def train_models(
             return await once(transaction, caller.user_id, key, fingerprint, TrainingAccepted, work)
 
 
-@router.post("/cancel/{sessionId}", status_code=202)
+@router.post("/cancel/{sessionId}", status_code=202, summary="Cancel what a session is doing")
 async def cancel_session(request: Request, caller: CurrentCaller, session_id: SessionId) -> CancelAccepted:
     """End what the session is at; running jobs stop within 5 s."""
     service: Service = request.app.state.service
@@ -52,7 +52,7 @@ async def cancel_session(request: Request, caller: CurrentCaller, session_id: Se
     return CancelAccepted(session_id=session_id)
 
 
-@router.get("/status/{sessionId}")
+@router.get("/status/{sessionId}", summary="See where a session stands")
 async def status(request: Request, caller: CurrentCaller, session_id: SessionId) -> StatusDocument:
     """Phase, jobs, progress, ETA and the last event's number."""
     service: Service = request.app.state.service

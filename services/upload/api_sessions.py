@@ -44,7 +44,7 @@ def _service(request: Request) -> Service:
     return service
 
 
-@router.post("/create-database-session", status_code=201)
+@router.post("/create-database-session", status_code=201, summary="Create a session from completed uploads")
 async def create(
     request: Request, caller: CurrentCaller, asked: CreateSession, key: IdempotencyKey = None
 ) -> SessionCreatedAnswer:
@@ -63,7 +63,7 @@ async def create(
         return await once(transaction, caller.user_id, key, fingerprint, SessionCreatedAnswer, work)
 
 
-@router.get("/sessions")
+@router.get("/sessions", summary="List my sessions")
 async def sessions(
     request: Request,
     caller: CurrentCaller,
@@ -75,7 +75,7 @@ async def sessions(
         return await list_sessions(transaction, caller.user_id, limit=limit, cursor=cursor)
 
 
-@router.delete("/sessions", status_code=202)
+@router.delete("/sessions", status_code=202, summary="Delete all of my sessions")
 async def delete_all(request: Request, caller: CurrentCaller) -> Deleted:
     """Delete all of mine, and nobody else's."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
@@ -90,14 +90,14 @@ async def delete_all(request: Request, caller: CurrentCaller) -> Deleted:
     return Deleted(session_ids=[row["session_id"] for row in rows])
 
 
-@router.get("/sessions/{sessionId}")
+@router.get("/sessions/{sessionId}", summary="Read a session")
 async def read(request: Request, caller: CurrentCaller, session_id: SessionId) -> SessionDocument:
     """One session."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
         return session_document(await own_session(transaction, caller.user_id, session_id))
 
 
-@router.patch("/sessions/{sessionId}")
+@router.patch("/sessions/{sessionId}", summary="Rename a session")
 async def rename(
     request: Request, caller: CurrentCaller, session_id: SessionId, asked: RenameSession
 ) -> SessionDocument:
@@ -114,7 +114,7 @@ async def rename(
         return session_document(await own_session(transaction, caller.user_id, session_id))
 
 
-@router.delete("/sessions/{sessionId}", status_code=202)
+@router.delete("/sessions/{sessionId}", status_code=202, summary="Delete a session and everything of it")
 async def delete(request: Request, caller: CurrentCaller, session_id: SessionId) -> Deleted:
     """Delete one session everywhere: out of sight at once, its bytes as soon as its jobs have stopped."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
@@ -124,7 +124,7 @@ async def delete(request: Request, caller: CurrentCaller, session_id: SessionId)
     return Deleted(session_ids=[session_id])
 
 
-@router.get("/sessions/{sessionId}/files")
+@router.get("/sessions/{sessionId}/files", summary="List a session's files")
 async def files(request: Request, caller: CurrentCaller, session_id: SessionId) -> Page[FileDocument]:
     """The session's files (at most a hundred, so one page)."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
@@ -132,7 +132,7 @@ async def files(request: Request, caller: CurrentCaller, session_id: SessionId) 
         return Page[FileDocument](items=await list_files(transaction, session_id), next_cursor=None)
 
 
-@router.get("/sessions/{sessionId}/files/{fileId}/analysis")
+@router.get("/sessions/{sessionId}/files/{fileId}/analysis", summary="Read what was found in a file")
 async def analysis(
     request: Request,
     caller: CurrentCaller,
@@ -152,7 +152,7 @@ async def analysis(
     return found
 
 
-@router.get("/sessions/{sessionId}/configuration")
+@router.get("/sessions/{sessionId}/configuration", summary="Read a session's configuration")
 async def read_configuration(request: Request, caller: CurrentCaller, session_id: SessionId) -> dict[str, Any]:
     """The session's configuration as it is stored."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
@@ -163,7 +163,7 @@ async def read_configuration(request: Request, caller: CurrentCaller, session_id
     return stored
 
 
-@router.put("/sessions/{sessionId}/configuration")
+@router.put("/sessions/{sessionId}/configuration", summary="Check and store a session's configuration")
 async def write_configuration(
     request: Request,
     caller: CurrentCaller,

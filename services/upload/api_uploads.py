@@ -28,7 +28,7 @@ def _service(request: Request) -> Service:
     return service
 
 
-@router.post("/uploads", status_code=201)
+@router.post("/uploads", status_code=201, summary="Announce a file to upload")
 async def announce(request: Request, caller: CurrentCaller, asked: CreateUpload) -> UploadCreated:
     """Announce one file; the answer's uploadId names it from here on."""
     service = _service(request)
@@ -40,7 +40,7 @@ async def announce(request: Request, caller: CurrentCaller, asked: CreateUpload)
     return UploadCreated(upload_id=upload_id)
 
 
-@router.post("/upload-chunk")
+@router.post("/upload-chunk", summary="Send one chunk of a file")
 async def upload_chunk(
     request: Request,
     caller: CurrentCaller,
@@ -95,7 +95,7 @@ async def upload_chunk(
         return await state_of(transaction, upload)
 
 
-@router.get("/upload-status/{uploadId}")
+@router.get("/upload-status/{uploadId}", summary="See which chunks of a file are there")
 async def upload_status(
     request: Request, caller: CurrentCaller, upload_id: Annotated[str, Path(alias="uploadId")]
 ) -> UploadState:

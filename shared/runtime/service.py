@@ -20,6 +20,7 @@ from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 from shared.web import health
 from shared.web.middleware import Observe
+from shared.web.openapi import Application
 from shared.web.problems import add_problem_handlers
 
 log = logger(__name__)
@@ -78,7 +79,7 @@ class Service:
 
     def application(self, title: str, routers: Sequence[APIRouter] = ()) -> FastAPI:
         """The ASGI application: the routers, health checks, problems, tracing, and this service's lifespan."""
-        application = FastAPI(title=f"Foretide {title}", lifespan=self._lifespan, docs_url=None, redoc_url=None)
+        application = Application(title=f"Foretide {title}", lifespan=self._lifespan, docs_url=None, redoc_url=None)
         application.state.service = self
         add_problem_handlers(application)
         application.add_middleware(Observe, service=self.name)

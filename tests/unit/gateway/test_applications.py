@@ -66,6 +66,45 @@ def test_the_merged_document_has_every_call_and_every_reference_leads_somewhere(
     assert used == used & set(merged["components"]["schemas"])
 
 
+def operations(documents: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Every call of the merged document, with its name."""
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, item in merge(documents)["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_every_call_has_a_summary_that_reads_as_a_sentence_of_its_own(
+    documents: dict[str, dict[str, Any]],
+) -> None:
+    summaries = {name: operation["summary"] for name, operation in operations(documents)}
+    assert len(set(summaries.values())) == len(summaries), "no two calls are called the same"
+    for name, summary in summaries.items():
+        assert len(summary.split()) >= 3, f"{name}: {summary!r}"
+        assert summary[0].isupper(), f"{name}: {summary!r}"
+        assert sum(word[0].isupper() for word in summary.split()) == 1, (
+            f"{name}: {summary!r} is made of a function name"
+        )
+
+
+def test_f57_every_error_is_documented_as_a_problem(documents: dict[str, dict[str, Any]]) -> None:
+    components = merge(documents)["components"]
+    assert "HTTPValidationError" not in json.dumps(components)
+    for name, operation in operations(documents):
+        errors = {status: answer for status, answer in operation["responses"].items() if status[0] in "45"}
+        assert {"401", "429", "4XX", "503"} <= errors.keys(), name
+        if "requestBody" in operation or "parameters" in operation:
+            assert "422" in errors, name
+        if "{" in name:
+            assert "404" in errors, name
+        for status, answer in errors.items():
+            response = components["responses"][answer["$ref"].rpartition("/")[2]]
+            assert list(response["content"]) == ["application/problem+json"], f"{name} {status}"
+            assert response["content"]["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
+    assert {"category", "detail", "recovery", "status"} <= components["schemas"]["Problem"]["properties"].keys()
+
+
 def test_every_call_asks_for_the_token_by_the_one_name(documents: dict[str, dict[str, Any]]) -> None:
     merged = merge(documents)
     names = {
