@@ -26,6 +26,7 @@ EVENTS = (
     "training_cancelled",
     "error",
     "session_deleted",
+    "session_purged",
 )
 _CONNECT_SECONDS = 30
 _REJOIN_SECONDS = 0.5

@@ -80,6 +80,7 @@ _EVENTS: dict[str, tuple[str, Callable[[Data], dict[str, Any]]]] = {
     "training.failed": ("error", _problem),
     "results.deleted": ("results_deleted", lambda d: {"results": d["results"], "objects": d["objects"]}),
     "session.deleted": ("session_deleted", lambda d: {}),
+    "session.purged": ("session_purged", lambda d: {}),
 }
 
 _PROGRESS = {
@@ -92,8 +93,8 @@ _PROGRESS = {
 }
 
 
-def numbered_message(envelope: Envelope) -> SocketMessage:
-    """The message of a numbered event. Raises ``KeyError`` for an event that has none: a test covers them all."""
+def event_message(envelope: Envelope) -> SocketMessage:
+    """The message of an event of a session. Raises ``KeyError`` for one that has none: a test covers them all."""
     event, content = _EVENTS[envelope.name]
     return SocketMessage(event, {**_common(envelope), **content(envelope.data)})
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.notifier.events import REPLAY_LIMIT, events_after, last_sequences
-from services.notifier.messages import SocketMessage, numbered_message, progress_message, room_of
+from services.notifier.messages import SocketMessage, event_message, progress_message, room_of
 from shared.database.pool import Database
 from shared.events.envelope import Envelope
 from shared.problems import ProblemError
@@ -70,7 +70,7 @@ class Rooms:
                 for envelope in batch:
                     number = envelope.sequence_number or 0
                     if number <= room.last_sequence:
-                        await self._emit(numbered_message(envelope), client)
+                        await self._emit(event_message(envelope), client)
                     sequence = number
                 if len(batch) < REPLAY_LIMIT:
                     break
@@ -93,7 +93,9 @@ class Rooms:
         if room is None:
             return
         if envelope.sequence_number is None:
-            await self._emit(progress_message(envelope), room_of(envelope.subject))
+            # Progress, or the word that nothing is left of a deleted session.
+            message = progress_message(envelope) if envelope.name == "progress" else event_message(envelope)
+            await self._emit(message, room_of(envelope.subject))
             return
         async with room.lock:
             if envelope.sequence_number == room.last_sequence + 1:
@@ -102,7 +104,7 @@ class Rooms:
                 await self._fill(envelope.subject, room)
 
     async def _pass_on(self, session_id: str, room: Room, envelope: Envelope) -> None:
-        await self._emit(numbered_message(envelope), room_of(session_id))
+        await self._emit(event_message(envelope), room_of(session_id))
         room.last_sequence = envelope.sequence_number or room.last_sequence
 
     async def _fill(self, session_id: str, room: Room) -> None:

@@ -10,17 +10,20 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from services.upload.assembly import complete_if_whole
 from services.upload.chunks import find_upload
 from services.upload.configuration import store_configuration
+from services.upload.deletion import begin_all_deletions, begin_deletion, deletion_of
 from services.upload.documents import (
     CreateSession,
     Deleted,
+    DeletionDocument,
     FileDocument,
     RenameSession,
     SessionCreatedAnswer,
     SessionDocument,
 )
 from services.upload.sessions import (
+    Order,
+    SessionSort,
     asked_uploads,
-    begin_deletion,
     create_session,
     list_files,
     list_sessions,
@@ -68,26 +71,19 @@ async def sessions(
     request: Request,
     caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    cursor: Annotated[str | None, Query(max_length=2000, description="The nextCursor of the page before.")] = None,
+    sort: SessionSort = "createdAt",
+    order: Order = "desc",
 ) -> Page[SessionDocument]:
-    """My sessions, newest first."""
+    """My sessions, newest first unless another order is asked for."""
     async with _service(request).database.transaction(caller.user_id) as transaction:
-        return await list_sessions(transaction, caller.user_id, limit=limit, cursor=cursor)
+        return await list_sessions(transaction, caller.user_id, limit=limit, cursor=cursor, sort=sort, order=order)
 
 
 @router.delete("/sessions", status_code=202, summary="Delete all of my sessions")
 async def delete_all(request: Request, caller: CurrentCaller) -> Deleted:
-    """Delete all of mine, and nobody else's."""
-    async with _service(request).database.transaction(caller.user_id) as transaction:
-        rows = await transaction.fetch(
-            """select session_id from public.training_sessions
-               where user_id = $1 and status <> 'deleting' order by created_at""",
-            caller.user_id,
-        )
-        async with transaction.as_service():
-            for row in rows:
-                await begin_deletion(transaction, caller.user_id, row["session_id"])
-    return Deleted(session_ids=[row["session_id"] for row in rows])
+    """Delete all of mine, and nobody else's: out of sight at once, their bytes as soon as their jobs have stopped."""
+    return Deleted(session_ids=await begin_all_deletions(_service(request).database, caller.user_id))
 
 
 @router.get("/sessions/{sessionId}", summary="Read a session")
@@ -116,12 +112,22 @@ async def rename(
 
 @router.delete("/sessions/{sessionId}", status_code=202, summary="Delete a session and everything of it")
 async def delete(request: Request, caller: CurrentCaller, session_id: SessionId) -> Deleted:
-    """Delete one session everywhere: out of sight at once, its bytes as soon as its jobs have stopped."""
+    """Delete one session everywhere: out of sight at once, its bytes as soon as its jobs have stopped.
+
+    When nothing is left, `session_purged` is heard on the socket and `session.purged` on the bus.
+    """
     async with _service(request).database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         async with transaction.as_service():
             await begin_deletion(transaction, caller.user_id, session_id)
     return Deleted(session_ids=[session_id])
+
+
+@router.get("/sessions/{sessionId}/deletion", summary="See whether a deleted session is gone")
+async def deletion(request: Request, caller: CurrentCaller, session_id: SessionId) -> DeletionDocument:
+    """What is left of a session that I deleted, and since when nothing is; for a month."""
+    async with _service(request).database.transaction(caller.user_id) as transaction:
+        return await deletion_of(transaction, caller.user_id, session_id)
 
 
 @router.get("/sessions/{sessionId}/files", summary="List a session's files")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.upload import api_sessions, api_uploads, housekeeping
+from services.upload import api_sessions, api_uploads, deletion, housekeeping
 from services.upload.handlers import on_session_delete
 from services.upload.tus import api as api_tus
 from services.upload.tus.protocol import TusProtocol
@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.every(sweep, "staging", lambda: housekeeping.clear_staging(service.database, service.store))
     service.every(_HOUR, "parts", lambda: housekeeping.sweep_staging(service.database, service.store))
     service.every(_HOUR, "store", lambda: housekeeping.sweep_store(service.store))
-    service.every(sweep, "delete", lambda: housekeeping.finish_deletions(service.database, service.store))
+    service.every(sweep, "delete", lambda: deletion.finish_deletions(service.database, service.store))
     service.every(_HOUR, "messages", lambda: housekeeping.forget_old_messages(service.database))
     application = service.application("upload", [api_uploads.router, api_tus.router, api_sessions.router])
     application.add_middleware(TusProtocol)

@@ -105,6 +105,31 @@ class FileDocument(Document):
 
 
 class Deleted(Document):
-    """What is being removed; the sessions are out of sight at once and their bytes follow."""
+    """What is being removed; the sessions are out of sight at once and their bytes follow.
+
+    When nothing is left of one, ``session.purged`` says so on the bus and ``session_purged`` on the socket; its
+    ``…/deletion`` tells at any time.
+    """
 
     session_ids: list[str]
+
+
+class Remaining(Document):
+    """Rows that a deleted session still has; each goes after the objects that it names."""
+
+    files: int
+    datasets: int
+    models: int
+    results: int
+    plots: int
+
+
+class DeletionDocument(Document):
+    """How far a deletion is: ``deleted`` when nothing is left of the session anywhere."""
+
+    session_id: str
+    name: str
+    status: Literal["deleting", "deleted"]
+    requested_at: datetime
+    completed_at: datetime | None
+    remaining: Remaining

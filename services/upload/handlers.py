@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from services.upload.sessions import begin_deletion
+from services.upload.deletion import begin_deletion
 from shared.database.pool import Transaction
 from shared.events.envelope import Envelope
 from shared.events.payloads import SessionDelete

@@ -1,13 +1,13 @@
-"""What the upload service cleans up: expired uploads, deleted sessions, old message records."""
+"""What the upload service cleans up: expired uploads and old records. Deleted sessions have a module of their own."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from services.upload.assembly import complete_if_whole, remove_bytes, remove_staging
-from shared.database.pool import Database, Record, Transaction
+from shared.database.pool import Database, Record
 from shared.problems import ProblemError
-from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
+from shared.storage.keys import UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 
@@ -19,12 +19,6 @@ update public.uploads u set status = 'expired'
 where expires_at < now() and status in ('open', 'completed', 'rejected') and not exists (
     select from public.upload_chunks c where c.user_id = u.user_id and c.upload_id = u.upload_id
         and c.received_at > now() - (u.expires_at - u.created_at))
-"""
-_LEFT_OVER = """
-select true where exists (select from public.training_datasets where session_id = $1)
-    or exists (select from public.training_runs where session_id = $1)
-    or exists (select from public.training_results where session_id = $1)
-    or exists (select from public.training_visualizations where session_id = $1)
 """
 
 
@@ -89,37 +83,6 @@ async def resume_assemblies(database: Database, store: ObjectStore) -> None:
             log.info("resumed upload rejected", upload_id=upload["upload_id"], problem=error.problem.title)
 
 
-async def finish_deletions(database: Database, store: ObjectStore) -> None:
-    """Once the other services have removed their part of a deleted session: its files, then its row."""
-    async with database.transaction() as transaction:
-        leaving = await transaction.fetch(
-            "select session_id, user_id from public.training_sessions where status = 'deleting' limit 100"
-        )
-    for session in leaving:
-        async with database.transaction() as transaction:
-            if await transaction.fetch_value(_LEFT_OVER, session["session_id"]):
-                continue
-            folders = await transaction.fetch(
-                "select storage_path from public.training_files where session_id = $1", session["session_id"]
-            )
-        for row in folders:
-            await store.delete_prefix(TRAINING_FILES, row["storage_path"].rpartition("/")[0] + "/")
-        async with database.transaction() as transaction:
-            await _forget(transaction, session["session_id"])
-        log.info("session deleted", session_id=session["session_id"])
-
-
-async def _forget(transaction: Transaction, session_id: str) -> None:
-    await transaction.execute(
-        """delete from public.uploads u using public.training_files f
-           where f.session_id = $1 and u.user_id = f.user_id and u.raw ->> 'key' = f.storage_path""",
-        session_id,
-    )
-    await transaction.execute(
-        "delete from public.training_sessions where session_id = $1 and status = 'deleting'", session_id
-    )
-
-
 async def sweep_store(store: ObjectStore) -> None:
     """Remove what writers that were killed left unfinished in the store."""
     removed = await store.sweep(_UNFINISHED_FOR)
@@ -128,8 +91,12 @@ async def sweep_store(store: ObjectStore) -> None:
 
 
 async def forget_old_messages(database: Database) -> None:
-    """Sent outbox rows are kept a day, inbox entries and idempotency keys a month."""
+    """Sent outbox rows and idempotency keys are kept a day, inbox entries and deletions' ends a month."""
     async with database.transaction() as transaction:
         await transaction.execute("delete from public.outbox where sent_at < now() - interval '1 day'")
         await transaction.execute("delete from public.inbox where handled_at < now() - interval '30 days'")
-        await transaction.execute("delete from public.idempotency_keys where created_at < now() - interval '30 days'")
+        await transaction.execute("delete from public.idempotency_keys where created_at < now() - interval '1 day'")
+        await transaction.execute(
+            "delete from public.session_deletions where completed_at < now() - interval '30 days'"
+        )
+        await transaction.execute("delete from foretide.budgets where full_at < now()")

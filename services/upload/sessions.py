@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
 from uuid import UUID, uuid4
 
 from services.upload.chunks import find_upload
 from services.upload.documents import CreateSession, FileDocument, SessionDocument
 from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
-from shared.events.payloads import FileUploaded, Reference, SessionCreated, SessionDeleted
+from shared.events.payloads import FileUploaded, Reference, SessionCreated
 from shared.problems import Category, ProblemError, not_found
-from shared.sessions.rows import move, own_session
+from shared.sessions.rows import move
 from shared.sessions.state import SessionStatus
 from shared.web.documents import Page, decode_cursor, encode_cursor
+
+SessionSort = Literal["createdAt", "updatedAt", "name"]
+Order = Literal["asc", "desc"]
+
+_SORTED_BY: dict[SessionSort, tuple[str, type[datetime] | type[str]]] = {
+    "createdAt": ("created_at", datetime),
+    "updatedAt": ("updated_at", datetime),
+    "name": ("name", str),
+}
+_SQL_TYPE: dict[type, str] = {datetime: "timestamptz", str: "text"}
+_BEYOND: dict[Order, str] = {"asc": ">", "desc": "<"}
 
 
 def asked_uploads(asked: CreateSession) -> list[str]:
@@ -133,25 +146,33 @@ async def _add_file(transaction: Transaction, session_id: str, upload: Record, f
 
 
 async def list_sessions(
-    transaction: Transaction, user_id: UUID, *, limit: int, cursor: str | None
+    transaction: Transaction,
+    user_id: UUID,
+    *,
+    limit: int,
+    cursor: str | None,
+    sort: SessionSort = "createdAt",
+    order: Order = "desc",
 ) -> Page[SessionDocument]:
-    """The caller's sessions, newest first."""
-    before = decode_cursor(cursor) if cursor else None
+    """The caller's sessions; those with the same value of ``sort`` by their id. The sort is part of the cursor."""
+    column, kind = _SORTED_BY[sort]
+    list_name = f"sessions {sort} {order}"
+    after = decode_cursor(cursor, list_name, kind) if cursor else None
     rows = await transaction.fetch(
-        """select * from public.training_sessions
-           where user_id = $1 and status <> 'deleting'
-             and ($2::timestamptz is null or (created_at, session_id) < ($2, $3))
-           order by created_at desc, session_id desc limit $4""",
+        f"""select * from public.training_sessions
+            where user_id = $1 and status <> 'deleting'
+              and ($2::{_SQL_TYPE[kind]} is null or ({column}, session_id) {_BEYOND[order]} ($2, $3))
+            order by {column} {order}, session_id {order} limit $4""",
         user_id,
-        before[0] if before else None,
-        before[1] if before else "",
+        after[0] if after else None,
+        after[1] if after else "",
         limit + 1,
     )
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return Page[SessionDocument](
         items=[session_document(row) for row in shown],
-        next_cursor=encode_cursor(last["created_at"], last["session_id"]) if last else None,
+        next_cursor=encode_cursor(list_name, last[column], last["session_id"]) if last else None,
     )
 
 
@@ -180,23 +201,3 @@ async def list_files(transaction: Transaction, session_id: str) -> list[FileDocu
         )
         for row in rows
     ]
-
-
-async def begin_deletion(transaction: Transaction, user_id: UUID, session_id: str) -> None:
-    """Hide the session, fence its jobs, and tell every service to remove what it holds. Runs as the service."""
-    await own_session(transaction, user_id, session_id)
-    if not await move(transaction, session_id, SessionStatus.DELETING):
-        return
-    for table in ("training_jobs", "training_datasets"):
-        await transaction.execute(
-            f"""update public.{table} set status = 'cancelled', ended_at = now()
-                where session_id = $1 and status in ('queued', 'running')""",
-            session_id,
-        )
-    await outbox.record(
-        transaction,
-        SessionDeleted(session_id=session_id),
-        source="upload",
-        session_id=session_id,
-        user_id=user_id,
-    )

@@ -20,7 +20,8 @@ class Kind(StrEnum):
 class MessageDefinition:
     """One kind of message. ``owner`` publishes an event and carries out a command.
 
-    ``numbered``: it takes the next number of its session (all events but those of files without a session).
+    ``numbered``: it takes the next number of its session (all events but those of
+    files without a session, and the one that says that a session is no more).
     """
 
     name: str
@@ -45,6 +46,7 @@ CATALOGUE: dict[str, MessageDefinition] = {
         MessageDefinition("file.uploaded", _EVENT, "upload", p.FileUploaded, numbered=True),
         MessageDefinition("file.rejected", _EVENT, "upload", p.FileRejected),
         MessageDefinition("session.deleted", _EVENT, "upload", p.SessionDeleted, numbered=True),
+        MessageDefinition("session.purged", _EVENT, "upload", p.SessionPurged),
         MessageDefinition("datasets.generated", _EVENT, "dataset", p.DatasetsGenerated, numbered=True),
         MessageDefinition("datasets.failed", _EVENT, "dataset", p.DatasetsFailed, numbered=True),
         MessageDefinition("training.started", _EVENT, "trainer", p.TrainingStarted, numbered=True),

@@ -68,6 +68,12 @@ class SessionDeleted(Payload):
     session_id: str
 
 
+class SessionPurged(Payload):
+    """Nothing is left of a deleted session: files, datasets, models, results, plots and rows are gone everywhere."""
+
+    session_id: str
+
+
 class DatasetsGenerated(Payload):
     """Training windows are made and stored."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -22,27 +22,37 @@ class Document(BaseModel):
 
 
 class Page(Document, Generic[Item]):
-    """One page of a list, newest first; ``nextCursor`` is null on the last one."""
+    """One page of a list; ``nextCursor`` is null on the last one."""
 
     items: list[Item]
     next_cursor: str | None
 
 
-def encode_cursor(created_at: datetime, identifier: str) -> str:
-    """Where the next page begins: opaque to clients."""
-    return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{identifier}".encode()).decode()
+def encode_cursor(list_name: str, value: datetime | str, identifier: str) -> str:
+    """Where the next page of a list begins: after this entry. Opaque to clients."""
+    text = value.isoformat() if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([list_name, text, identifier]).encode()).decode()
 
 
-def decode_cursor(cursor: str) -> tuple[datetime, str]:
-    """Raises a problem for anything that :func:`encode_cursor` did not make."""
+def decode_cursor(cursor: str, list_name: str, kind: type[datetime] | type[str]) -> tuple[datetime | str, str]:
+    """The entry's value and id. Raises a problem for anything that :func:`encode_cursor` did not make of this list."""
     try:
-        text = base64.urlsafe_b64decode(cursor.encode()).decode()
-        created_at, _, identifier = text.partition("|")
-        return datetime.fromisoformat(created_at), identifier
-    except (ValueError, binascii.Error, UnicodeError) as error:
+        name, text, identifier = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
+        if name != list_name or not (_is_text(text) and _is_text(identifier)):
+            raise ValueError("a cursor of something else")
+        value = datetime.fromisoformat(text) if kind is datetime else text
+        if isinstance(value, datetime) and value.tzinfo != UTC:
+            raise ValueError("a time that none of our rows has")
+    except (ValueError, TypeError, RecursionError) as error:
         raise ProblemError(
             Category.DATA_VALIDATION,
             title="The cursor is not valid",
-            detail="A cursor is taken unchanged from the nextCursor of the page before.",
+            detail="A cursor is taken unchanged from the nextCursor of the page before, of a list in the same order.",
             recovery=["Start again without a cursor."],
         ) from error
+    return value, identifier
+
+
+def _is_text(value: object) -> bool:
+    """Whether the database can take it: no NUL, no half of a character."""
+    return isinstance(value, str) and value == value.replace("\0", "").encode(errors="ignore").decode()

@@ -69,26 +69,32 @@ async def test_f35_upload_to_stored_results_without_any_client_watching(
     assert await unreferenced_objects(stack) == set()
 
 
-async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it(
+async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when_it_is_said(
     stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=200)
     await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
-    await client.call("DELETE", f"/api/training/sessions/{session_id}")
+    path = f"/api/training/sessions/{session_id}"
+    async with watch(stack.url, stack.token, session_id) as messages:
+        await client.call("DELETE", path)
+        while (await asyncio.wait_for(messages.get(), 60)).event != "session_purged":
+            pass
+    assert (await client.call("GET", f"{path}/deletion"))["status"] == "deleted"
     root = stack.servers.data_directory / "objects"
+    assert not [path for path in root.rglob("*") if path.is_file() and session_id in str(path)]
     database = Database(stack.servers.database_url, pool_size=2)
     await database.open()
-
-    async def gone() -> bool:
-        async with database.transaction() as transaction:
-            rows = await transaction.fetch_value(
-                "select count(*) from training_sessions where session_id = $1", session_id
-            )
-        return rows == 0 and not [path for path in root.rglob("*") if path.is_file() and session_id in str(path)]
-
-    await until(gone, seconds=60, what="rows and objects gone")
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch_value(
+            """select (select count(*) from training_sessions where session_id = $1)
+                   + (select count(*) from training_jobs where session_id = $1)
+                   + (select count(*) from session_events where session_id = $1)""",
+            session_id,
+        )
     await database.close()
+    assert rows == 0
     assert await unreferenced_objects(stack) == set()
+    await until(lambda: listener.names(session_id)["session.purged"] == 1, what="session.purged heard")
 
 
 async def test_a_watcher_sees_progress_and_every_numbered_message_once(

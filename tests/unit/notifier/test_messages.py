@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import BaseModel
 
-from services.notifier.messages import numbered_message, progress_message, room_of
+from services.notifier.messages import event_message, progress_message, room_of
 from shared.events.catalogue import CATALOGUE, Kind
 from shared.events.envelope import Envelope, event_type
 from shared.events.payloads import Reference
@@ -55,13 +55,19 @@ def test_f77_every_numbered_event_has_a_message_with_its_number(definition: Any)
         sequence="7",
         data={**example(definition.payload), "session_id": "s"},
     )
-    message = numbered_message(envelope)
+    message = event_message(envelope)
     assert (message.data["session_id"], message.data["sequence"]) == ("s", 7)
     assert message.data["time"] == envelope.time.isoformat()
 
 
 def test_f77_one_function_names_the_room() -> None:
     assert room_of("abc") == "session:abc"
+
+
+def test_the_word_that_nothing_is_left_of_a_session_takes_no_number() -> None:
+    purged = Envelope(source="/t", type=event_type("session.purged"), subject="s", data={"session_id": "s"})
+    message = event_message(purged)
+    assert (message.event, message.data["session_id"], message.data["sequence"]) == ("session_purged", "s", None)
 
 
 def test_progress_takes_no_number() -> None:
