@@ -51,6 +51,13 @@ class Settings(BaseSettings):
     max_chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     upload_expiry_hours: float = Field(default=24.0, gt=0)
 
+    requests_per_minute: int = Field(default=100, ge=1, le=10_000_000)
+    """Control requests that one user may make, in all services together; as many at once."""
+    upload_bytes_per_minute: int = Field(default=4 * 1024**3, ge=1024**2, le=1024**5)
+    """Bytes that one user may send in chunks and by tus; as many at once."""
+    storage_quota_bytes: int = Field(default=50 * 1024**3, ge=0, le=1024**5)
+    """What one user may store: files, their canonical copies, datasets, models and results."""
+
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:

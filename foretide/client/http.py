@@ -19,6 +19,7 @@ CHUNK_BYTES = 1024 * 1024
 _PARALLEL_CHUNKS = 4
 _AWAY_SECONDS = 20.0
 _AWAY_STATUSES = (502, 503)
+_LATER_STATUSES = (409, 429)
 _RETRY_SECONDS = 0.3
 
 
@@ -151,18 +152,26 @@ class Client:
         return target
 
     async def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """One call; its JSON answer. Repeated while Foretide is away for a moment: a key makes that harmless."""
+        """One call; its JSON answer. Repeated while Foretide is away for a moment: a key makes that harmless.
+
+        Where it says when to come back (429, or 409 while the same request is at work) it is asked again then.
+        """
         headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
         deadline = anyio.current_time() + _AWAY_SECONDS
         while True:
+            wait = _RETRY_SECONDS
             try:
                 answer = await self._http.request(method, path, headers=headers, **arguments)
-                if answer.status_code not in _AWAY_STATUSES or anyio.current_time() > deadline:
+                later = answer.headers.get("retry-after") if answer.status_code in _LATER_STATUSES else None
+                if later is not None:
+                    wait = float(later)
+                    deadline += wait
+                elif answer.status_code not in _AWAY_STATUSES or anyio.current_time() > deadline:
                     break
             except httpx.HTTPError as error:
                 if anyio.current_time() > deadline:
                     raise _no_answer(self.url, error) from error
-            await anyio.sleep(_RETRY_SECONDS)
+            await anyio.sleep(wait)
         if answer.is_error:
             raise _problem(answer)
         document: dict[str, Any] = answer.json()

@@ -73,7 +73,7 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
             if answer["ok"]:
                 return
             problem = Problem.model_validate(answer["problem"])
-            if problem.status < 500:
+            if problem.status < 500 and problem.category is not Category.RATE_LIMITED:
                 raise ProblemError.of(problem)
             await asyncio.sleep(_REJOIN_SECONDS)
 

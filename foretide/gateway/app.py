@@ -26,6 +26,7 @@ _FROM_BROWSERS = (
 )
 _TO_BROWSERS = (
     *("Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Location", "Retry-After", "traceparent"),
+    *("RateLimit", "RateLimit-Policy"),
     *("Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Version", "Upload-Expires"),
     *_TUS_HEADERS,
 )

@@ -31,6 +31,7 @@ ROUTES = (
     Route("/api/training/uploads", UPLOAD),
     Route("/api/training/upload-chunk", UPLOAD, largest_body=_FILE),
     Route("/api/training/upload-status", UPLOAD),
+    Route("/api/training/usage", UPLOAD),
     Route("/api/training/tus", UPLOAD, largest_body=_FILE),
     Route("/api/training/create-database-session", UPLOAD),
     Route("/api/training/sessions", UPLOAD),

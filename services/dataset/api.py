@@ -12,7 +12,7 @@ from shared.problems import not_found
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller
-from shared.web.idempotency import IdempotencyKey, once, request_fingerprint
+from shared.web.idempotency import OnceOnly
 
 router = APIRouter(prefix="/api/training", tags=["datasets"])
 
@@ -24,13 +24,12 @@ async def generate(
     request: Request,
     caller: CurrentCaller,
     session_id: SessionId,
+    once: OnceOnly,
     configuration: Annotated[dict[str, Any] | None, Body(description="Configuration, or nothing.")] = None,
     train: Annotated[bool, Query(description="Train the configured models as soon as the datasets are there.")] = False,
-    key: IdempotencyKey = None,
 ) -> GenerationAccepted:
     """Make training windows from the configuration sent, or from the session's own."""
     service: Service = request.app.state.service
-    fingerprint = await request_fingerprint(request)
     async with service.database.transaction(caller.user_id) as transaction:
         session = await own_session(transaction, caller.user_id, session_id)
         async with transaction.as_service():
@@ -39,7 +38,7 @@ async def generate(
                 run_id = await ask_for_dataset(transaction, caller.user_id, session, configuration, run_after=train)
                 return GenerationAccepted(run_id=run_id)
 
-            return await once(transaction, caller.user_id, key, fingerprint, GenerationAccepted, work)
+            return await once.answer(transaction, GenerationAccepted, work)
 
 
 @router.get("/datasets/{sessionId}", summary="Read a session's newest dataset")

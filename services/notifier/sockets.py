@@ -98,11 +98,9 @@ class Sockets:
         async def handle(client: str, data: Any = None) -> Answer:
             with continue_trace(None):
                 try:
-                    session = await self._server.get_session(client)
-                    return {
-                        "ok": True,
-                        **await answer(client, UUID(session["user_id"]), Ask.model_validate(data)),
-                    }
+                    user_id = UUID((await self._server.get_session(client))["user_id"])
+                    (await self._service.fair_use.ask(user_id)).check()
+                    return {"ok": True, **await answer(client, user_id, Ask.model_validate(data))}
                 except ValidationError as error:
                     fault = error.errors()[0]
                     where = ".".join(str(part) for part in fault["loc"]) or "the message"

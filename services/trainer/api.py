@@ -12,7 +12,7 @@ from services.trainer.status import status_of
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller
-from shared.web.idempotency import IdempotencyKey, once, request_fingerprint
+from shared.web.idempotency import OnceOnly
 
 router = APIRouter(prefix="/api/training", tags=["training"])
 
@@ -24,12 +24,11 @@ async def train_models(
     request: Request,
     caller: CurrentCaller,
     session_id: SessionId,
+    once: OnceOnly,
     asked: TrainModels | None = None,
-    key: IdempotencyKey = None,
 ) -> TrainingAccepted:
     """Train these models, or the configured ones, on the session's newest dataset."""
     service: Service = request.app.state.service
-    fingerprint = await request_fingerprint(request)
     async with service.database.transaction(caller.user_id) as transaction:
         session = await own_session(transaction, caller.user_id, session_id)
         async with transaction.as_service():
@@ -38,18 +37,24 @@ async def train_models(
                 models = asked.models if asked else None
                 return TrainingAccepted(run_id=await start_run(transaction, caller.user_id, session, models))
 
-            return await once(transaction, caller.user_id, key, fingerprint, TrainingAccepted, work)
+            return await once.answer(transaction, TrainingAccepted, work)
 
 
 @router.post("/cancel/{sessionId}", status_code=202, summary="Cancel what a session is doing")
-async def cancel_session(request: Request, caller: CurrentCaller, session_id: SessionId) -> CancelAccepted:
+async def cancel_session(
+    request: Request, caller: CurrentCaller, session_id: SessionId, once: OnceOnly
+) -> CancelAccepted:
     """End what the session is at; running jobs stop within 5 s."""
     service: Service = request.app.state.service
     async with service.database.transaction(caller.user_id) as transaction:
         session = await own_session(transaction, caller.user_id, session_id)
         async with transaction.as_service():
-            await cancel(transaction, caller.user_id, session)
-    return CancelAccepted(session_id=session_id)
+
+            async def work() -> CancelAccepted:
+                await cancel(transaction, caller.user_id, session)
+                return CancelAccepted(session_id=session_id)
+
+            return await once.answer(transaction, CancelAccepted, work)
 
 
 @router.get("/status/{sessionId}", summary="See where a session stands")

@@ -35,7 +35,7 @@ from shared.sessions.configuration import checked_configuration
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller
 from shared.web.documents import Page
-from shared.web.idempotency import IdempotencyKey, once, request_fingerprint
+from shared.web.idempotency import OnceOnly
 
 router = APIRouter(prefix="/api/training", tags=["sessions"])
 
@@ -48,22 +48,19 @@ def _service(request: Request) -> Service:
 
 
 @router.post("/create-database-session", status_code=201, summary="Create a session from completed uploads")
-async def create(
-    request: Request, caller: CurrentCaller, asked: CreateSession, key: IdempotencyKey = None
-) -> SessionCreatedAnswer:
+async def create(request: Request, caller: CurrentCaller, asked: CreateSession, once: OnceOnly) -> SessionCreatedAnswer:
     """Make a session of completed uploads; its files are announced to every service."""
     service = _service(request)
     for upload_id in asked_uploads(asked):
         async with service.database.transaction(caller.user_id) as transaction:
             upload = await find_upload(transaction, caller.user_id, upload_id)
         await complete_if_whole(service.database, service.store, upload)
-    fingerprint = await request_fingerprint(request)
     async with service.database.transaction(caller.user_id) as transaction, transaction.as_service():
 
         async def work() -> SessionCreatedAnswer:
             return SessionCreatedAnswer(session_id=await create_session(transaction, caller.user_id, asked))
 
-        return await once(transaction, caller.user_id, key, fingerprint, SessionCreatedAnswer, work)
+        return await once.answer(transaction, SessionCreatedAnswer, work)
 
 
 @router.get("/sessions", summary="List my sessions")

@@ -10,6 +10,8 @@ import hashlib
 from uuid import UUID, uuid4
 
 from services.upload.documents import CreateUpload, TusFile, UploadState
+from services.upload.limits import Limits
+from services.upload.quota import check_quota
 from shared.database.pool import Database, Record, Transaction
 from shared.problems import Category, ProblemError, not_found
 from shared.storage.keys import UPLOAD_STAGING
@@ -35,55 +37,44 @@ async def find_upload(transaction: Transaction, user_id: UUID, upload_id: str) -
 
 
 async def create_upload(
-    database: Database,
-    user_id: UUID,
-    asked: CreateUpload | TusFile,
-    *,
-    upload_id: str | None,
-    expiry_seconds: float,
+    transaction: Transaction, user_id: UUID, asked: CreateUpload | TusFile, limits: Limits, *, upload_id: str | None
 ) -> str:
-    """Announce a file; with a client's own id, announcing it again is harmless. Returns the id."""
+    """Announce a file; with a client's own id, announcing it again is harmless. Returns the id. Runs as the service.
+
+    Raises a problem for a file that is larger than any may be, or than its owner's quota has room for. How large one
+    with a client's own id is shows only when its chunks come.
+    """
     chosen = upload_id or uuid4().hex
-    received, total_chunks, metadata = (
-        (0, None, asked.metadata) if isinstance(asked, TusFile) else (None, asked.total_chunks, None)
+    if isinstance(asked, TusFile):
+        received, total_chunks, metadata = 0, None, asked.metadata
+    else:
+        limits.check_chunks(asked.file_name, asked.total_chunks)
+        received, total_chunks, metadata = None, asked.total_chunks, None
+    if upload_id is None:
+        limits.check_size(asked.file_name, asked.size)
+        await check_quota(transaction, user_id, asked.file_name, asked.size, limits.quota_bytes)
+    await transaction.execute(
+        _CREATE,
+        user_id,
+        chosen,
+        asked.file_name,
+        asked.file_type,
+        asked.size if upload_id is None else None,
+        total_chunks,
+        asked.sha256.lower() if asked.sha256 else None,
+        limits.expiry_seconds,
+        received,
+        metadata,
     )
-    async with database.transaction(user_id) as transaction, transaction.as_service():
-        await transaction.execute(
-            _CREATE,
-            user_id,
-            chosen,
-            asked.file_name,
-            asked.file_type,
-            asked.size if upload_id is None else None,
-            total_chunks,
-            asked.sha256.lower() if asked.sha256 else None,
-            expiry_seconds,
-            received,
-            metadata,
-        )
     return chosen
 
 
-def check_announced_size(asked: CreateUpload | TusFile, most_bytes: int) -> None:
-    """Raises a 413 problem for a file that is larger than any may be."""
-    if asked.size > most_bytes:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The file is too large",
-            detail=f"{asked.file_name!r} has {asked.size} bytes; at most {most_bytes} are taken.",
-            recovery=["Split the file by time, or remove columns that are not needed."],
-            status=413,
-        )
-
-
-def check_belongs(upload: Record, asked: CreateUpload) -> None:
+def check_belongs(upload: Record, file_name: str, total_chunks: int) -> None:
     """Raises a 409 problem for a chunk of another file: an upload id belongs to exactly one."""
-    if upload["total_chunks"] != asked.total_chunks:
-        changed = (
-            f"was begun with {upload['total_chunks'] or 'tus instead of'} chunks, this chunk says {asked.total_chunks}"
-        )
-    elif upload["file_name"] != asked.file_name:
-        changed = f"is of {upload['file_name']!r}, this chunk says {asked.file_name!r}"
+    if upload["total_chunks"] != total_chunks:
+        changed = f"was begun with {upload['total_chunks'] or 'tus instead of'} chunks, this chunk says {total_chunks}"
+    elif upload["file_name"] != file_name:
+        changed = f"is of {upload['file_name']!r}, this chunk says {file_name!r}"
     else:
         return
     raise ProblemError(
@@ -101,15 +92,14 @@ async def receive_chunk(
     index: int,
     data: bytes,
     declared_sha256: str | None,
-    *,
-    max_bytes: int,
+    limits: Limits,
 ) -> None:
     """Keep one chunk. Raises a problem by name for a wrong index, size, checksum or content; the others stay.
 
     For an upload that was completed, rejected or given up meanwhile nothing is kept.
     """
     _check_index(upload, index)
-    _check_size(upload, index, len(data), len(data), max_bytes)
+    _check_size(upload, index, len(data), len(data), limits)
     sha256 = hashlib.sha256(data).hexdigest()
     if declared_sha256 is not None and declared_sha256.lower() != sha256:
         raise ProblemError(
@@ -125,7 +115,7 @@ async def receive_chunk(
         await store.put(UPLOAD_STAGING, key, data)
         try:
             async with database.transaction() as transaction:
-                known = await _enter(transaction, upload, index, len(data), sha256, max_bytes)
+                known = await _enter(transaction, upload, index, len(data), sha256, limits)
         except ProblemError as error:
             # Where the database gave no answer the chunk may be in the ledger: then it goes with the upload.
             if not error.retryable:
@@ -143,7 +133,7 @@ async def receive_chunk(
 
 
 async def _enter(
-    transaction: Transaction, upload: Record, index: int, size: int, sha256: str, max_bytes: int
+    transaction: Transaction, upload: Record, index: int, size: int, sha256: str, limits: Limits
 ) -> str | None:
     """Write a stored chunk into the ledger; the content that the ledger has, None when the upload takes no more.
 
@@ -176,7 +166,9 @@ async def _enter(
         upload["user_id"],
         upload["upload_id"],
     )
-    _check_size(upload, index, size, together, max_bytes)
+    _check_size(upload, index, size, together, limits)
+    if upload["size"] is None:
+        await check_quota(transaction, upload["user_id"], upload["file_name"], 0, limits.quota_bytes)
     return sha256
 
 
@@ -219,7 +211,7 @@ def _check_index(upload: Record, index: int) -> None:
         )
 
 
-def _check_size(upload: Record, index: int, size: int, together: int, max_bytes: int) -> None:
+def _check_size(upload: Record, index: int, size: int, together: int, limits: Limits) -> None:
     """Raises a problem for a chunk without bytes, and one with which there are more than announced, or than taken."""
     if size == 0 and upload["total_chunks"] > 1:
         raise ProblemError(
@@ -228,7 +220,7 @@ def _check_size(upload: Record, index: int, size: int, together: int, max_bytes:
             detail=f"Chunk {index} of {upload['file_name']!r} arrived without bytes.",
             recovery=["Send this chunk again; the others are kept."],
         )
-    limit = min(max_bytes, upload["size"]) if upload["size"] is not None else max_bytes
+    limit = limits.file_bytes if upload["size"] is None else min(limits.file_bytes, upload["size"])
     if together > limit:
         raise ProblemError(
             Category.DATA_VALIDATION,

@@ -52,6 +52,27 @@ class UploadState(Document):
     total_chunks: int | None = Field(description="Null while a tus upload is not whole: its parts are not numbered.")
 
 
+class PendingUpload(Document):
+    """An upload that no session has taken yet; its chunks are at `upload-status`."""
+
+    upload_id: str
+    file_name: str
+    file_type: FileType
+    status: Literal["open", "assembling", "completed", "rejected"]
+    size: int | None = Field(description="As announced; null for an upload whose id its client chose.")
+    received_bytes: int
+    created_at: datetime
+    expires_at: datetime
+    problem: dict[str, Any] | None = Field(description="Why it was rejected.")
+
+
+class UsageDocument(Document):
+    """Bytes of everything that a user stores, and how many they may be."""
+
+    storage_used_bytes: int
+    storage_quota_bytes: int
+
+
 class CreateSession(Document):
     """Makes a session of completed uploads."""
 

@@ -189,6 +189,31 @@ class Database:
             else:
                 return connection
 
+    async def call(self, query: str, *values: Any) -> Record:
+        """One statement that gives one row, in a transaction of its own as the login role: a single round trip.
+
+        For functions that are granted to that role; it has no right to any table. A connection that had died is
+        replaced (F34): the statement must bear being repeated. Raises :class:`DatabaseUnavailable`.
+        """
+        pool = self._pool
+        if pool is None:
+            raise RuntimeError("the database is not open")
+        tries = pool.get_size() + 1
+        try:
+            while True:
+                connection = await pool.acquire(timeout=20)
+                try:
+                    [row] = await connection.fetch(query, *values)
+                    return row
+                except CONNECTION_ERRORS:
+                    tries -= 1
+                    if tries == 0:
+                        raise
+                finally:
+                    await pool.release(connection)
+        except CONNECTION_ERRORS as error:
+            raise DatabaseUnavailable(error) from error
+
     async def connect_alone(self) -> Any:
         """A connection outside the pool, for what must keep one (advisory locks, LISTEN)."""
         try:

@@ -19,6 +19,7 @@ from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 from shared.web import health
+from shared.web.fair_use import FairUse, TellStanding
 from shared.web.middleware import Observe
 from shared.web.openapi import Application
 from shared.web.problems import add_problem_handlers
@@ -53,6 +54,7 @@ class Service:
         self.relay = Relay(self.database, self.bus)
         self.database.on_messages = self.relay.wake
         self.verifier = TokenVerifier.from_settings(settings)
+        self.fair_use = FairUse(self.database, settings)
         self._store: ObjectStore | None = None
         self._companions: list[Companion] = []
         self._workers: list[Stoppable] = []
@@ -82,6 +84,7 @@ class Service:
         application = Application(title=f"Foretide {title}", lifespan=self._lifespan, docs_url=None, redoc_url=None)
         application.state.service = self
         add_problem_handlers(application)
+        application.add_middleware(TellStanding)
         application.add_middleware(Observe, service=self.name)
         for router in (*routers, health.router):
             application.include_router(router)

@@ -1,4 +1,4 @@
-"""Who calls: every route but the health checks depends on this."""
+"""Who calls, and whether it is not too much: every route but the health checks depends on this."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.identity.verifier import Caller, TokenVerifier
 from shared.problems import Category, ProblemError
+from shared.web.fair_use import FairUse, remember
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A Supabase or local Foretide token.")
 
 
-async def current_caller(
+async def _verified_caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """The verified caller. Raises a 401 problem without a token, or with one that is not valid."""
@@ -29,4 +30,35 @@ async def current_caller(
     return await verifier.verify(credentials.credentials)
 
 
-CurrentCaller = Annotated[Caller, Depends(current_caller)]
+VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
+"""Who calls, without a look at budgets: for what stands beside one of the two below."""
+
+
+async def _asking_caller(request: Request, caller: VerifiedCaller) -> Caller:
+    fair_use: FairUse = request.app.state.service.fair_use
+    standing = await fair_use.ask(caller.user_id)
+    remember(request.scope, standing)
+    standing.check()
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(_asking_caller)]
+"""The caller of a control request: one is taken from the user's budget. Raises 401 and 429 problems."""
+
+
+async def _sending_caller(request: Request, caller: VerifiedCaller) -> Caller:
+    service = request.app.state.service
+    fair_use: FairUse = service.fair_use
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if declared.isdecimal() else service.settings.max_chunk_bytes
+    standing = await fair_use.send(caller.user_id, size)
+    remember(request.scope, standing)
+    standing.check()
+    return caller
+
+
+SendingCaller = Annotated[Caller, Depends(_sending_caller)]
+"""The caller of a request whose body is data: its bytes are taken from a budget of their own, before they are read.
+
+The route must read its body itself: FastAPI reads the parameters of a form before it looks who calls.
+"""

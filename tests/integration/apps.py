@@ -34,6 +34,7 @@ def settings_for(servers: LocalServers, **changes: object) -> Settings:
         "lease_seconds": 2.0,
         "sweep_seconds": 0.3,
         "public_url": "http://test",
+        "requests_per_minute": 1_000_000,
     }
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -24,7 +24,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = {"FORETIDE_SWEEP_SECONDS": "0.5"}
+SETTINGS = {"FORETIDE_SWEEP_SECONDS": "0.5", "FORETIDE_REQUESTS_PER_MINUTE": "1000000"}
 INSTANTS = 16
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from services.upload.assembly import complete_if_whole
-from services.upload.chunks import check_announced_size, create_upload
+from services.upload.chunks import create_upload
+from services.upload.limits import Limits
 from services.upload.tus.body import Body
 from services.upload.tus.headers import (
     BODY_TYPE,
@@ -34,7 +35,7 @@ from services.upload.tus.receiving import (
 from shared.database.pool import Record
 from shared.problems import ProblemError
 from shared.runtime.service import Service
-from shared.web.authentication import CurrentCaller
+from shared.web.authentication import CurrentCaller, SendingCaller, VerifiedCaller
 
 router = APIRouter(prefix=PATH, tags=["upload"])
 
@@ -48,7 +49,7 @@ UploadChecksum = Annotated[
 
 async def _service(
     request: Request,
-    _: CurrentCaller,
+    _: VerifiedCaller,
     version: Annotated[str | None, Header(alias="Tus-Resumable", description="1.0.0")] = None,
 ) -> Service:
     """The service, for a caller who is known and speaks our version."""
@@ -61,7 +62,7 @@ TusService = Annotated[Service, Depends(_service)]
 
 
 @router.options("", include_in_schema=False)
-@router.options("/", status_code=204)
+@router.options("/", status_code=204, summary="Ask what tus can do here")
 @router.options("/{uploadId}", include_in_schema=False)
 async def capabilities(request: Request, _: CurrentCaller) -> Response:
     """What this server can do: version, extensions, checksums, largest file in bytes."""
@@ -78,10 +79,10 @@ async def capabilities(request: Request, _: CurrentCaller) -> Response:
 
 
 @router.post("", include_in_schema=False)
-@router.post("/", status_code=201)
+@router.post("/", status_code=201, summary="Begin a tus upload")
 async def create(
     request: Request,
-    caller: CurrentCaller,
+    caller: SendingCaller,
     service: TusService,
     length: Annotated[str | None, Header(alias="Upload-Length", description="Bytes of the whole file.")] = None,
     metadata: Annotated[
@@ -94,18 +95,13 @@ async def create(
     """Begin an upload, and take the first bytes of it where the request has some."""
     size = bytes_in("Upload-Length", length)
     file = file_in(metadata, size)
-    check_announced_size(file, service.settings.max_file_bytes)
     checksum = checksum_in(upload_checksum)
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if has_body:
         check_body_type(content_type)
-    upload_id = await create_upload(
-        service.database,
-        caller.user_id,
-        file,
-        upload_id=None,
-        expiry_seconds=service.settings.upload_expiry_hours * 3600,
-    )
+    async with service.database.transaction() as transaction:
+        limits = Limits.of(service.settings)
+        upload_id = await create_upload(transaction, caller.user_id, file, limits, upload_id=None)
     upload = await take_turn(service.database, caller.user_id, upload_id, 0)
     body = Body(request.stream())
     try:
@@ -119,7 +115,7 @@ async def create(
     return await _answer(service, upload, offset, 201, {"Location": f"{PATH}/{upload_id}"})
 
 
-@router.head("/{uploadId}")
+@router.head("/{uploadId}", summary="Ask where to continue a tus upload")
 async def offset_of(caller: CurrentCaller, service: TusService, upload_id: UploadId) -> Response:
     """How many bytes are there: where to continue."""
     async with service.database.transaction(caller.user_id) as transaction:
@@ -130,10 +126,10 @@ async def offset_of(caller: CurrentCaller, service: TusService, upload_id: Uploa
     return Response(headers={**headers, **_progress(upload, upload["received"])})
 
 
-@router.patch("/{uploadId}", status_code=204)
+@router.patch("/{uploadId}", status_code=204, summary="Continue a tus upload")
 async def append(
     request: Request,
-    caller: CurrentCaller,
+    caller: SendingCaller,
     service: TusService,
     upload_id: UploadId,
     offset: Annotated[
@@ -151,7 +147,7 @@ async def append(
     return await _answer(service, upload, reached, 204, {})
 
 
-@router.delete("/{uploadId}", status_code=204)
+@router.delete("/{uploadId}", status_code=204, summary="Give a tus upload up")
 async def delete(caller: CurrentCaller, service: TusService, upload_id: UploadId) -> Response:
     """Give an upload up; its bytes are removed."""
     await terminate(service.database, service.store, caller.user_id, upload_id)

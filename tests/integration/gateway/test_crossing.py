@@ -197,4 +197,5 @@ async def test_f40_a_browser_can_read_a_problem_too(client: httpx.AsyncClient) -
         got = await client.get(url + SESSIONS, headers={"origin": ORIGIN})
     assert got.status_code == 503
     assert got.headers["access-control-allow-origin"] == ORIGIN
-    assert "retry-after" in got.headers["access-control-expose-headers"].lower()
+    exposed = {name.strip() for name in got.headers["access-control-expose-headers"].lower().split(",")}
+    assert {"retry-after", "ratelimit", "ratelimit-policy", "traceparent"} <= exposed

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from foretide.gateway.settings import GatewaySettings
 
@@ -28,3 +29,11 @@ def test_origins_are_a_list_and_none_by_default(monkeypatch: pytest.MonkeyPatch)
     assert GatewaySettings().cors_origins == []
     monkeypatch.setenv("FORETIDE_CORS_ORIGINS", "https://a.example, https://b.example")
     assert GatewaySettings().cors_origins == ["https://a.example", "https://b.example"]
+
+
+def test_f82_only_origins_are_taken_as_origins() -> None:
+    origins = "https://app.example.org, http://127.0.0.1:3000,http://[::1]:8080"
+    assert len(GatewaySettings(gateway_upstreams={}, cors_origins=origins).cors_origins) == 3
+    for wrong in ("*", "https://app.example.org/", "app.example.org", "https://*.example.org", "null", "HTTPS://A.org"):
+        with pytest.raises(ValidationError, match="is no origin"):
+            GatewaySettings(gateway_upstreams={}, cors_origins=f"https://fine.example.org,{wrong}")

@@ -1,0 +1,289 @@
+"""Fair use: budgets that hold across replicas and services, and a quota that no race gets around."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from foretide.stack.servers import LocalServers
+from services.results.app import create_app as results_app
+from services.upload.app import create_app as upload_app
+from shared.database.pool import Database
+from shared.settings import Settings
+from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
+from shared.web.fair_use import FairUse
+from tests.integration.apps import caller, running, settings_for
+from tests.integration.chain import write_series
+from tests.integration.test_sessions import objects, uploaded_session
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+REQUESTS = 10
+MEBIBYTE = 1024 * 1024
+QUOTA = 1_000_000
+
+
+@pytest.fixture(scope="module")
+async def applications(servers: LocalServers) -> AsyncIterator[list[FastAPI]]:
+    """Two upload replicas and another service, with small budgets."""
+    settings = settings_for(servers, requests_per_minute=REQUESTS, upload_bytes_per_minute=MEBIBYTE)
+    made = [upload_app(settings), upload_app(settings), results_app(settings)]
+    async with running(made[0]), running(made[1]), running(made[2]):
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def generous(servers: LocalServers) -> AsyncIterator[list[FastAPI]]:
+    """Two upload replicas with a small quota, that may be asked often."""
+    settings = settings_for(servers, storage_quota_bytes=QUOTA)
+    made = [upload_app(settings), upload_app(settings)]
+    async with running(made[0]), running(made[1]):
+        yield made
+
+
+@pytest.fixture
+def user_id() -> UUID:
+    return uuid4()
+
+
+async def chunk(
+    client: httpx.AsyncClient, upload_id: str, index: int, total: int, data: bytes = b"x"
+) -> httpx.Response:
+    form = {"uploadId": upload_id, "chunkIndex": str(index), "totalChunks": str(total), "fileName": "load.csv"}
+    return await client.post("/api/training/upload-chunk", data=form, files={"chunk": ("x", data)})
+
+
+async def announce(client: httpx.AsyncClient, size: int) -> httpx.Response:
+    return await client.post("/api/training/uploads", json={"fileName": "load.csv", "size": size, "totalChunks": 1})
+
+
+async def sizes(application: FastAPI, bucket: str, folder: str) -> list[int]:
+    """Bytes of each object in this folder of the store."""
+    return [found.size async for found in application.state.service.store.list(bucket, folder)]
+
+
+async def make_time_pass(servers: LocalServers, user_id: UUID, seconds: float) -> None:
+    """For this user's budgets."""
+    owner = await asyncpg.connect(servers.database_superuser_url)
+    try:
+        await owner.execute(
+            "update foretide.budgets set full_at = full_at - make_interval(secs => $2) where user_id = $1",
+            user_id,
+            seconds,
+        )
+    finally:
+        await owner.close()
+
+
+async def test_f58_a_users_limit_holds_across_replicas_and_services(
+    applications: list[FastAPI], servers: LocalServers, user_id: UUID
+) -> None:
+    """Of many requests at once to three processes' applications exactly as many pass as one user may make."""
+    clients = [caller(application, servers, user_id) for application in applications]
+    paths = ["/api/training/sessions", "/api/training/uploads", f"/api/training/results/{uuid4()}"]
+    answers = await asyncio.gather(
+        *(client.get(path) for _ in range(12) for client, path in zip(clients, paths, strict=True))
+    )
+    passed = [answer for answer in answers if answer.status_code != 429]
+    assert len(passed) == REQUESTS
+    assert {answer.status_code for answer in passed} <= {200, 404}
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    problem = refused.json()
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert (problem["category"], problem["technical_details"]["quota"]) == ("RATE_LIMITED", REQUESTS)
+    assert 1 <= int(refused.headers["retry-after"]) <= 60 / REQUESTS
+    assert refused.headers["retry-after"] in problem["detail"]
+    assert refused.headers["ratelimit"].startswith('"requests";r=0;t=')
+    async with caller(applications[0], servers) as somebody_else:
+        assert (await somebody_else.get("/api/training/sessions")).status_code == 200
+    await make_time_pass(servers, user_id, float(refused.headers["retry-after"]))
+    again = [await clients[0].get("/api/training/sessions") for _ in range(2)]
+    assert [answer.status_code for answer in again] == [200, 429], "one more came back in the time told"
+    await asyncio.gather(*(client.aclose() for client in clients))
+
+
+async def test_every_answer_says_what_is_left(
+    applications: list[FastAPI], servers: LocalServers, user_id: UUID
+) -> None:
+    """As draft-ietf-httpapi-ratelimit-headers has it: an answer, an error and an answer without body alike."""
+    async with caller(applications[0], servers, user_id) as client:
+        answers = [
+            await client.get("/api/training/sessions"),
+            await client.get(f"/api/training/sessions/{uuid4()}"),
+            await client.get("/api/training/sessions", params={"limit": "many"}),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 404, 422]
+    for number, answer in enumerate(answers):
+        assert answer.headers["ratelimit-policy"] == f'"requests";q={REQUESTS};qu="requests";w=60'
+        told = re.fullmatch(r'"requests";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+        assert told is not None
+        assert int(told[1]) == REQUESTS - number - 1
+        assert 1 <= int(told[2]) <= 60
+
+
+async def test_data_has_a_budget_of_its_own(applications: list[FastAPI], servers: LocalServers, user_id: UUID) -> None:
+    """Neither uses up the other; a chunk that is refused is not read, and can be sent again."""
+    upload_id = uuid4().hex
+    async with caller(applications[0], servers, user_id) as one, caller(applications[1], servers, user_id) as other:
+        data = b"x" * (MEBIBYTE // 5 - 4000)
+        answers = [await chunk((one, other)[index % 2], upload_id, index, 99, data) for index in range(7)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        assert answers[-1].headers["ratelimit-policy"] == f'"upload-bytes";q={MEBIBYTE};qu="content-bytes";w=60'
+        assert "ratelimit" in answers[0].headers
+        listed = await other.get(f"/api/training/upload-status/{upload_id}")
+        assert (listed.status_code, listed.json()["received"]) == (200, list(range(5)))
+        for _ in range(REQUESTS):
+            await one.get("/api/training/sessions")
+        assert (await one.get("/api/training/sessions")).status_code == 429
+        await make_time_pass(servers, user_id, 60)
+        for _ in range(REQUESTS):
+            await one.get("/api/training/sessions")
+        assert (await one.get("/api/training/sessions")).status_code == 429
+        assert (await chunk(one, upload_id, 5, 99, data)).status_code == 200
+
+
+async def test_small_chunks_are_not_free(applications: list[FastAPI], servers: LocalServers, user_id: UUID) -> None:
+    async with caller(applications[0], servers, user_id) as client:
+        answers = await asyncio.gather(*(chunk(client, "many", index, 99) for index in range(40)))
+    assert sum(answer.status_code == 200 for answer in answers) == MEBIBYTE // (64 * 1024)
+
+
+async def test_f06_a_stranger_is_refused_before_the_body_is_read(applications: list[FastAPI]) -> None:
+    """Neither without a token nor over the budget does anybody have the service read megabytes."""
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(100):
+            read += 1
+            yield b"x" * MEBIBYTE
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(applications[0]), base_url="http://test") as client:
+        answer = await client.post(
+            "/api/training/upload-chunk",
+            content=body(),
+            headers={"Content-Type": "multipart/form-data; boundary=x"},
+        )
+    assert answer.status_code == 401
+    assert read == 0
+
+
+async def test_500_mb_in_small_chunks_are_within_the_usual_budget(database: Database, servers: LocalServers) -> None:
+    """With the defaults, all at once, by four connections; a statement a chunk, and nothing else."""
+    asked = 0
+    original = database.call
+
+    async def counted(query: str, *values: object) -> object:
+        nonlocal asked
+        asked += 1
+        return await original(query, *values)
+
+    database.call = counted  # type: ignore[method-assign, assignment]
+    defaults = Settings(
+        bus_url="amqp://nowhere",
+        database_url=servers.database_url,
+        store_url="file:///nowhere",
+        signing_secret="s" * 32,
+        jwt_secret="s" * 32,
+    )
+    fair_use = FairUse(database, defaults)
+    user_id = uuid4()
+    chunk_bytes, chunks = 256 * 1024 + 1000, 2000
+
+    async def send_some() -> None:
+        for _ in range(chunks // 4):
+            (await fair_use.send(user_id, chunk_bytes)).check()
+
+    await asyncio.gather(*(send_some() for _ in range(4)))
+    assert asked == chunks
+
+
+async def test_f38_parallel_uploads_cannot_get_past_the_quota(
+    generous: list[FastAPI], servers: LocalServers, user_id: UUID
+) -> None:
+    """Announced at the same instant through both replicas, as many are taken as fit; the others are told why."""
+    async with caller(generous[0], servers, user_id) as one, caller(generous[1], servers, user_id) as other:
+        size = QUOTA // 10
+        answers = await asyncio.gather(*(announce((one, other)[n % 2], size) for n in range(30)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 10 + [413] * 20
+        refused = next(answer for answer in answers if answer.status_code == 413).json()
+        assert refused["category"] == "RESOURCE_EXHAUSTION"
+        assert refused["technical_details"] == {
+            "quota_bytes": QUOTA,
+            "used_bytes": QUOTA,
+            "requested_bytes": size,
+        }
+        assert str(QUOTA) in refused["detail"]
+        given_up = next(answer for answer in answers if answer.status_code == 201).json()["uploadId"]
+        assert (await one.delete(f"/api/training/uploads/{given_up}")).status_code == 204
+        assert (await other.get("/api/training/usage")).json()["storageUsedBytes"] == QUOTA - size
+        assert (await announce(other, size)).status_code == 201
+        assert (await announce(one, size)).status_code == 413
+    async with caller(generous[0], servers) as somebody_else:
+        assert (await announce(somebody_else, size)).status_code == 201
+
+
+async def test_f38_chunks_of_unannounced_size_cannot_get_past_the_quota(
+    generous: list[FastAPI], servers: LocalServers, database: Database, user_id: UUID
+) -> None:
+    upload_ids = [uuid4().hex for _ in range(4)]
+    data = b"x" * (QUOTA // 10)
+    async with caller(generous[0], servers, user_id) as one, caller(generous[1], servers, user_id) as other:
+        answers = await asyncio.gather(
+            *(chunk((one, other)[n % 2], upload_ids[n % 4], n // 4, 99, data) for n in range(32))
+        )
+        assert sorted(answer.status_code for answer in answers) == [200] * 10 + [413] * 22
+    async with database.transaction() as transaction:
+        storage_ids = await transaction.fetch("select storage_id from uploads where user_id = $1", user_id)
+    stored = [await sizes(generous[0], UPLOAD_STAGING, str(row["storage_id"])) for row in storage_ids]
+    assert sum(len(found) for found in stored) == 10, "what was refused is not left in staging"
+
+
+async def test_f50_the_use_is_the_size_of_the_objects_and_comes_back_with_their_deletion(
+    generous: list[FastAPI], servers: LocalServers, user_id: UUID, tmp_path: Path
+) -> None:
+    async with caller(generous[0], servers, user_id) as client:
+
+        async def used() -> int:
+            told: int = (await client.get("/api/training/usage")).json()["storageUsedBytes"]
+            return told
+
+        assert await used() == 0
+        session_id = await uploaded_session(client, write_series(tmp_path, hours=48)[0].read_bytes())
+        stored = await sizes(generous[0], TRAINING_FILES, str(user_id))
+        assert (len(stored), await used()) == (2, sum(stored)), "the raw file and its canonical copy"
+        await client.delete(f"/api/training/sessions/{session_id}")
+
+        async def nothing() -> bool:
+            return await used() == 0
+
+        await until(nothing, what="the storage is free again")
+
+
+async def test_uploads_under_way_are_listed_and_given_up_by_their_owner_alone(
+    generous: list[FastAPI], servers: LocalServers, database: Database, user_id: UUID
+) -> None:
+    """A client that lost its upload ids finds them again; what is given up is gone with its bytes."""
+    async with caller(generous[0], servers, user_id) as client, caller(generous[1], servers) as stranger:
+        made = [(await announce(client, 100)).json()["uploadId"] for _ in range(3)]
+        await chunk(client, made[0], 0, 1, b"time;load\n")
+        first = (await client.get("/api/training/uploads", params={"limit": 2})).json()
+        second = (await client.get("/api/training/uploads", params={"cursor": first["nextCursor"]})).json()
+        assert [item["uploadId"] for item in first["items"] + second["items"]] == made[::-1]
+        assert second["nextCursor"] is None
+        assert (await stranger.get("/api/training/uploads")).json()["items"] == []
+        assert (await stranger.delete(f"/api/training/uploads/{made[0]}")).status_code == 404
+        async with database.transaction() as transaction:
+            storage_id = await transaction.fetch_value("select storage_id from uploads where upload_id = $1", made[1])
+        assert (await client.delete(f"/api/training/uploads/{made[1]}")).status_code == 204
+        assert (await client.get(f"/api/training/upload-status/{made[1]}")).status_code == 404
+        await until(lambda: not objects(servers, str(storage_id)), what="its bytes are gone")
