@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shared.series.configuration import Configuration
+from shared.series.notes import configuration_notes
 from shared.series.scalers import Scaler
 from shared.series.windows import target_step_minutes
 
@@ -88,6 +89,7 @@ def make_manifest(
         "split": {name: len(getattr(dataset.parts, name)) for name in ("train", "validation", "test")},
         "embargoed": dataset.parts.embargoed,
         "dropped": dataset.dropped,
+        "notes": configuration_notes(configuration),
         "first_reference_time": _text(dataset.reference_times[0]),
         "last_reference_time": _text(dataset.reference_times[-1]),
         "scalers": {

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from shared.problems import Category, ProblemError
@@ -18,7 +27,25 @@ from shared.series.model_parameters import parse_model
 MAX_VALUES = 2_000_000_000
 """Bound on windows times steps times features of one dataset (lesson F22): 8 GB of float32."""
 MAX_STEPS = 4096
-_Hours = Annotated[float, Field(ge=-20 * 8784, le=20 * 8784, allow_inf_nan=False)]
+MAX_REFERENCES = 50_000_000
+"""Bound on the reference times that are looked at, kept or not."""
+LONGEST_HOURS = 20 * 8784
+LEAST_STEP_MINUTES = 1 / 60_000
+_LARGEST = 1e15
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+_Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
+_Whole = Annotated[int, BeforeValidator(_no_flag)]
+_Hours = Annotated[_Real, Field(ge=-LONGEST_HOURS, le=LONGEST_HOURS)]
+_Bound = Annotated[_Real, Field(ge=-_LARGEST, le=_LARGEST)]
+_Fraction = Annotated[_Real, Field(ge=0, lt=1)]
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Part(BaseModel):
@@ -28,6 +55,7 @@ class Part(BaseModel):
         extra="forbid",
         frozen=True,
         populate_by_name=True,
+        allow_inf_nan=False,
         alias_generator=AliasGenerator(validation_alias=to_camel),
     )
 
@@ -35,8 +63,8 @@ class Part(BaseModel):
 class Scale(Part):
     """The range that a column is scaled to."""
 
-    min: float = Field(default=0.0, allow_inf_nan=False)
-    max: float = Field(default=1.0, allow_inf_nan=False)
+    min: _Bound = 0.0
+    max: _Bound = 1.0
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -61,19 +89,47 @@ class Horizon(Part):
 class SeriesConfiguration(Part):
     """One series: a column of a file, and how its windows are taken."""
 
-    file: str = Field(min_length=1)
+    file: _Name
     role: Literal["input", "output"]
-    time_column: str | None = None
-    value_column: str | None = Field(default=None, description="None: the file's only number column.")
-    issue_column: str | None = Field(default=None, description="For kind forecast: when each row was known.")
-    name: str | None = Field(default=None, max_length=200)
+    time_column: _Name | None = None
+    value_column: _Name | None = Field(default=None, description="None: the file's only number column.")
+    issue_column: _Name | None = Field(default=None, description="For kind forecast: when each row was known.")
+    name: _Name | None = None
     unit: str | None = Field(default=None, max_length=50)
     kind: Literal["historical", "current", "forecast"] = "historical"
     horizon: Horizon
     method: Literal["linear", "mean", "nearest"] = "linear"
     average: bool = False
-    max_gap_minutes: float | None = Field(default=None, gt=0)
+    max_gap_minutes: _Real | None = Field(default=None, gt=0, le=LONGEST_HOURS * 60)
     scale: Scale | None = Scale()
+
+    @model_validator(mode="after")
+    def _every_choice_has_an_effect(self) -> Self:
+        """Lesson F65: what would be ignored is refused."""
+        for applies, fault in (
+            (self.role == "output" and self.kind != "historical", "an output is measured: its kind is historical"),
+            (self.kind == "forecast" and self.issue_column is None, "kind forecast needs an issue_column"),
+            (self.kind != "forecast" and self.issue_column is not None, "issue_column belongs to kind forecast"),
+            (self.kind == "current" and self.average, "kind current is one value: average has no effect"),
+            (self.kind == "current" and self.method != "linear", "kind current is one value: method has no effect"),
+            (self.average and self.method != "linear", f"average takes the place of method {self.method}"),
+            (
+                self.average and self.horizon.start_hours == self.horizon.end_hours,
+                "average needs a horizon that lasts: start_hours below end_hours",
+            ),
+            (
+                self.max_gap_minutes is not None and not self.interpolates,
+                "max_gap_minutes is for interpolation: it has no effect with average, mean, nearest or kind current",
+            ),
+        ):
+            if applies:
+                raise ValueError(fault)
+        return self
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether values are taken between rows."""
+        return self.kind != "current" and not self.average and self.method == "linear"
 
     @property
     def label(self) -> str:
@@ -84,10 +140,10 @@ class SeriesConfiguration(Part):
 class TimeSteps(Part):
     """The grid: numbers of steps in a window, and the distance of reference times."""
 
-    input: int = Field(ge=1, le=MAX_STEPS)
-    output: int = Field(ge=1, le=MAX_STEPS)
-    step_minutes: float = Field(gt=0, le=366 * 1440, allow_inf_nan=False)
-    offset_minutes: float = Field(default=0, ge=0, lt=1440, allow_inf_nan=False)
+    input: _Whole = Field(ge=1, le=MAX_STEPS)
+    output: _Whole = Field(ge=1, le=MAX_STEPS)
+    step_minutes: _Real = Field(ge=LEAST_STEP_MINUTES, le=366 * 1440)
+    offset_minutes: _Real = Field(default=0, ge=0, lt=1440)
 
 
 class TimeFeature(Part):
@@ -101,11 +157,19 @@ class TimeFeature(Part):
 
 
 class HolidayFeature(TimeFeature):
-    """1 on public holidays: of a country, or on the dates given."""
+    """1 on public holidays: of a country, or on the dates given instead of them."""
 
     country: str | None = Field(default=None, max_length=10)
     subdivision: str | None = Field(default=None, max_length=20)
-    dates: list[str] | None = Field(default=None, max_length=10_000)
+    dates: list[date] | None = Field(default=None, min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _says_which_days(self) -> Self:
+        if self.country is None and self.dates is None:
+            raise ValueError("neither country nor dates are given")
+        if self.subdivision is not None and self.country is None:
+            raise ValueError("subdivision needs its country")
+        return self
 
 
 class TimeFeatures(Part):
@@ -116,6 +180,12 @@ class TimeFeatures(Part):
     week: TimeFeature | None = None
     day: TimeFeature | None = None
     holiday: HolidayFeature | None = None
+
+    @property
+    def wanted(self) -> dict[str, TimeFeature]:
+        """Those that are asked for, by name, in their order."""
+        features = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: feature for name, feature in features.items() if feature is not None}
 
 
 class Scaling(Part):
@@ -128,11 +198,11 @@ class Scaling(Part):
 class Split(Part):
     """Fractions of the windows."""
 
-    train: float = Field(default=0.7, gt=0, lt=1)
-    validation: float = Field(default=0.2, ge=0, lt=1)
-    test: float = Field(default=0.1, gt=0, lt=1)
+    train: _Fraction = Field(default=0.7, gt=0)
+    validation: _Fraction = 0.2
+    test: _Fraction = Field(default=0.1, gt=0)
     shuffle: bool = False
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: _Whole = Field(default=0, ge=0, le=2**31 - 1)
     embargo: bool = True
 
     @model_validator(mode="after")
@@ -151,7 +221,9 @@ class Configuration(Part):
     time_features: TimeFeatures = TimeFeatures()
     scaling: Scaling = Scaling()
     split: Split = Split()
-    season_hours: float | None = Field(default=None, gt=0, description="None: found in the training part.")
+    season_hours: _Real | None = Field(
+        default=None, gt=0, le=LONGEST_HOURS, description="None: found in the training part."
+    )
     models: list[dict[str, Any]] = Field(default_factory=list, max_length=50)
 
     @field_validator("timezone")
@@ -174,6 +246,14 @@ class Configuration(Part):
             raise ValueError("series needs at least one input and one output")
         return self
 
+    @model_validator(mode="after")
+    def _ranges_have_an_effect(self) -> Self:
+        ranged = [series.scale for series in self.series]
+        ranged += [feature.scale for feature in self.time_features.wanted.values()]
+        if self.scaling.kind != "minmax" and any(scale not in (None, Scale()) for scale in ranged):
+            raise ValueError(f"scale.min and scale.max have no effect with scaling.kind {self.scaling.kind}")
+        return self
+
     @property
     def inputs(self) -> list[SeriesConfiguration]:
         """The input series, in order."""
@@ -185,20 +265,12 @@ class Configuration(Part):
         return [series for series in self.series if series.role == "output"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileColumns:
-    """What a file offers, as its analysis found it."""
-
-    file_name: str
-    columns: list[str]
-    numeric_columns: list[str]
-    time_column: str | None
-
-
-def parse_configuration(document: Mapping[str, Any]) -> Configuration:
+def parse_configuration(document: object) -> Configuration:
     """Read a document in either spelling. Raises a problem that names the field, the value and what to do."""
     try:
-        return Configuration.model_validate(from_older_spelling(document))
+        return Configuration.model_validate(
+            from_older_spelling(document) if isinstance(document, Mapping) else document
+        )
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the document"
@@ -214,49 +286,3 @@ def parse_configuration(document: Mapping[str, Any]) -> Configuration:
                 ]
             },
         ) from error
-
-
-def check_against_files(configuration: Configuration, files: Mapping[str, FileColumns]) -> Configuration:
-    """The configuration with file ids and value columns filled in.
-
-    A series names its file by id or by name. Raises a problem for a file or column that does not exist, with
-    those that do.
-    """
-    series = [_resolve(entry, index, files) for index, entry in enumerate(configuration.series)]
-    return configuration.model_copy(update={"series": series})
-
-
-def _resolve(entry: SeriesConfiguration, index: int, files: Mapping[str, FileColumns]) -> SeriesConfiguration:
-    where = f"series.{index}"
-    by_name = {columns.file_name: file_id for file_id, columns in files.items()}
-    file_id = entry.file if entry.file in files else by_name.get(entry.file)
-    if file_id is None:
-        raise _unknown(f"{where}.file", "file", entry.file, sorted(by_name))
-    columns = files[file_id]
-    if columns.time_column is None:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="A file has no time column",
-            detail=f"{where}.file: no column of {columns.file_name} could be read as times.",
-            recovery=["Look at the file's analysis for what was tried.", "Upload it with ISO 8601 times."],
-        )
-    if entry.time_column is not None and entry.time_column not in columns.columns:
-        raise _unknown(f"{where}.time_column", f"column of {columns.file_name}", entry.time_column, columns.columns)
-    value_column = entry.value_column
-    if value_column is None and len(columns.numeric_columns) == 1:
-        value_column = columns.numeric_columns[0]
-    if value_column is None or value_column not in columns.numeric_columns:
-        raise _unknown(
-            f"{where}.value_column", f"number column of {columns.file_name}", value_column, columns.numeric_columns
-        )
-    return entry.model_copy(update={"file": file_id, "value_column": value_column})
-
-
-def _unknown(where: str, what: str, value: str | None, known: list[str]) -> ProblemError:
-    near = difflib.get_close_matches(value or "", known, n=1, cutoff=0.5)
-    return ProblemError(
-        Category.DATA_VALIDATION,
-        title=f"There is no such {what.partition(' of ')[0]}",
-        detail=f"{where}: {value!r} is no {what}; there are: {', '.join(known) or 'none'}.",
-        recovery=[f"Did you mean {near[0]!r}?" if near else "Choose one of those that exist."],
-    )

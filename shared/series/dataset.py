@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
 from shared.series.configuration import MAX_VALUES, Configuration, Scale, SeriesConfiguration
+from shared.series.references import reference_times
 from shared.series.scalers import Scaler, apply_all, fit_scaler
 from shared.series.season import find_season, on_grid
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.splits import Parts, split_windows
 from shared.series.time_features import CYCLES, feature_names, time_features
-from shared.series.windows import Drop, reference_times, sample, target_step
+from shared.series.windows import Drop, sample, target_step
 
 SeriesByPlace = Mapping[int, Series]
 """Each configured series by its place in ``configuration.series``."""
@@ -47,8 +48,9 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
     """Make all windows. Raises INSUFFICIENT_DATA, or DATA_VALIDATION for sizes out of bounds."""
     inputs = [(entry, series[place]) for place, entry in enumerate(configuration.series) if entry.role == "input"]
     outputs = [(entry, series[place]) for place, entry in enumerate(configuration.series) if entry.role == "output"]
-    references = reference_times([one for _, one in inputs], configuration.time_steps)
-    _check_size(configuration, len(references))
+    grid = reference_times([one for _, one in inputs], configuration.time_steps)
+    _check_size(configuration, grid.count)
+    references = grid.times()
     steps = configuration.time_steps
     sampled_inputs = [sample(one, entry, references, steps.input) for entry, one in inputs]
     sampled_targets = [sample(one, entry, references, steps.output) for entry, one in outputs]

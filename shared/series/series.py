@@ -34,6 +34,16 @@ class Series:
         if self.issues is None and np.any(np.diff(self.times) <= 0):
             raise ValueError(f"the times of series {self.name!r} must rise")
 
+    @property
+    def first(self) -> int:
+        """The earliest time in ns."""
+        return int(self.times[0] if self.issues is None else self.times.min())
+
+    @property
+    def last(self) -> int:
+        """The latest time in ns."""
+        return int(self.times[-1] if self.issues is None else self.times.max())
+
     def describe(self) -> dict[str, Any]:
         """Step width in minutes, n, numeric share in percent (2 digits), min, max (algorithms section 1)."""
         numeric = self.values[np.isfinite(self.values)]

@@ -96,14 +96,9 @@ def _holidays(feature: HolidayFeature, samples: Times, zone: str | None) -> Valu
 
 def _holiday_dates(feature: HolidayFeature, years: range) -> set[date]:
     if feature.dates is not None:
-        try:
-            return {date.fromisoformat(day) for day in feature.dates}
-        except ValueError as error:
-            raise _bad_holidays(f"time_features.holiday.dates: {error}") from error
-    if feature.country is None:
-        raise _bad_holidays("time_features.holiday: neither country nor dates are given.")
+        return set(feature.dates)
     try:
-        return set(holidays.country_holidays(feature.country, subdiv=feature.subdivision, years=years))
+        return set(holidays.country_holidays(str(feature.country), subdiv=feature.subdivision, years=years))
     except NotImplementedError as error:
         raise _bad_holidays(f"time_features.holiday: {error}") from error
 
@@ -115,7 +110,7 @@ def _bad_holidays(detail: str) -> ProblemError:
         detail=detail,
         recovery=[
             "Give an ISO 3166 country code such as AT, and its subdivision if any.",
-            "Or give dates as YYYY-MM-DD.",
+            "Or give dates instead.",
         ],
     )
 

@@ -40,18 +40,6 @@ class Sampled:
     causes: Causes
 
 
-def reference_times(inputs: list[Series], steps: TimeSteps) -> Times:
-    """Reference times (n,) in ns, from the earliest start to the earliest end among the inputs."""
-    start = min(int(series.times[0]) for series in inputs)
-    end = min(int(series.times[-1]) for series in inputs)
-    step = round(steps.step_minutes * NANOSECONDS_PER_MINUTE)
-    first = start - start % NANOSECONDS_PER_HOUR - NANOSECONDS_PER_HOUR
-    first += round(steps.offset_minutes * NANOSECONDS_PER_MINUTE)
-    if first < start:
-        first += -(-(start - first) // step) * step
-    return np.arange(first, end + 1, step, dtype=np.int64)
-
-
 def sample_offsets(horizon: Horizon, count: int) -> Times:
     """Offsets (N,) in ns of the sample times from the reference time; one step alone is at the horizon's start."""
     start = horizon.start_hours * NANOSECONDS_PER_HOUR

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shared.database.pool import Record, Transaction
-from shared.series.configuration import Configuration, FileColumns, check_against_files, parse_configuration
+from shared.series.configuration import Configuration, parse_configuration
+from shared.series.configuration_files import FileColumns, check_against_files
 
 
 def file_columns(rows: list[Record]) -> dict[str, FileColumns]:
