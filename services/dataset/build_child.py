@@ -15,7 +15,6 @@ from shared.runtime.child import Report, serve
 from shared.series.artifact import make_manifest, write_dataset
 from shared.series.configuration import Configuration, SeriesConfiguration, parse_configuration
 from shared.series.dataset import Dataset, build_dataset
-from shared.series.metrics import naive_error
 from shared.series.series import Series
 
 _TIME_COLUMN = "time"
@@ -60,16 +59,15 @@ def _write(
     plots: list[str],
 ) -> dict[str, Any]:
     hashes = {name: entry["sha256"] for name, entry in files.items()}
-    errors = [naive_error(grid, season) for grid, season in zip(dataset.naive_grid, dataset.season_steps, strict=True)]
-    manifest = make_manifest(configuration, dataset, hashes, errors)
+    manifest = make_manifest(configuration, dataset, hashes)
     write_dataset(folder / "dataset.npz", dataset)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     return {
         "windows": manifest["windows"],
         **manifest["split"],
         "dropped": sum(entry["windows"] for entry in dataset.dropped),
-        "input_features": dataset.input_features,
-        "target_features": dataset.target_features,
+        "input_features": dataset.features["inputs"],
+        "target_features": dataset.features["targets"],
         "plots": plots,
         "manifest": manifest,
     }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from shared.series.configuration import Configuration
-from shared.series.dataset import Dataset
+from shared.series.dataset import ArrayName, Dataset
 
 _SAMPLE = 20_000
 _DOTS_PER_INCH = 100
@@ -17,22 +17,14 @@ _DOTS_PER_INCH = 100
 
 def violin_plots(dataset: Dataset, configuration: Configuration, folder: Path) -> list[str]:
     """Write ``violin_inputs.png`` and ``violin_targets.png`` into the folder; their names without the suffix."""
-    measured = len(configuration.inputs)
-    units = [entry.unit for entry in configuration.inputs]
-    _draw(
-        dataset.inputs[..., :measured],
-        dataset.input_features[:measured],
-        units,
-        "Inputs in the training windows",
-        folder / "violin_inputs.png",
-    )
-    _draw(
-        dataset.targets,
-        dataset.target_features,
-        [entry.unit for entry in configuration.outputs],
-        "Targets in the training windows",
-        folder / "violin_targets.png",
-    )
+    for side, entries in (("inputs", configuration.inputs), ("targets", configuration.outputs)):
+        _draw(
+            _sample(dataset, side)[..., : len(entries)],  # type: ignore[arg-type]
+            dataset.features[side][: len(entries)],  # type: ignore[index]
+            [entry.unit for entry in entries],
+            f"{side.capitalize()} in the training windows",
+            folder / f"violin_{side}.png",
+        )
     return ["violin_inputs", "violin_targets"]
 
 
@@ -41,7 +33,7 @@ def _draw(values: NDArray[np.float64], names: list[str], units: list[str | None]
     axes = figure.subplots(1, len(names), squeeze=False)[0]
     for place, (name, unit) in enumerate(zip(names, units, strict=True)):
         axis = axes[place]
-        axis.violinplot(_sample(values[..., place].ravel()), showmedians=True)
+        axis.violinplot(values[..., place].ravel(), showmedians=True)
         axis.set_title("\n".join(_wrapped(name)), fontsize=9)
         axis.set_ylabel(unit or "original units")
         axis.set_xticks([])
@@ -51,9 +43,14 @@ def _draw(values: NDArray[np.float64], names: list[str], units: list[str | None]
     figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
 
-def _sample(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most 20,000 values, evenly taken, so that a huge dataset costs no more than a small one."""
-    return values[:: max(1, -(-len(values) // _SAMPLE))]
+def _sample(dataset: Dataset, name: ArrayName) -> NDArray[np.float64]:
+    """About 20,000 values a feature, of evenly chosen windows: a huge dataset costs no more than a small one."""
+    windows, steps, _ = dataset.shape(name)
+    stride, start, chosen = max(1, -(-windows * steps // _SAMPLE)), 0, []
+    for block in dataset.blocks(name):
+        chosen.append(block[-start % stride :: stride].copy())
+        start += len(block)
+    return np.concatenate(chosen)
 
 
 def _wrapped(name: str, width: int = 18) -> list[str]:

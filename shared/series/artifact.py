@@ -6,9 +6,8 @@ The same dataset gives the same bytes: arrays are stored uncompressed, in a fixe
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from shared.series.configuration import Configuration
 from shared.series.notes import configuration_notes
@@ -25,10 +24,15 @@ from shared.series.windows import target_step_minutes
 
 if TYPE_CHECKING:
     # Whoever only reads datasets needs none of what makes them.
-    from shared.series.dataset import Dataset
+    from shared.series.dataset import ArrayName, Dataset
 
 FORMAT_VERSION = 1
 _DATE = (1980, 1, 1, 0, 0, 0)
+_WINDOWS: dict[ArrayName, DTypeLike] = {
+    "inputs_scaled": np.float32,
+    "targets_scaled": np.float32,
+    "targets": np.float64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +74,18 @@ def fingerprint(configuration: Configuration, file_hashes: Mapping[str, str]) ->
     return hashlib.sha256(text).hexdigest()
 
 
-def make_manifest(
-    configuration: Configuration, dataset: Dataset, file_hashes: Mapping[str, str], naive_errors: list[float | None]
-) -> dict[str, Any]:
+def make_manifest(configuration: Configuration, dataset: Dataset, file_hashes: Mapping[str, str]) -> dict[str, Any]:
     """What the arrays are, JSON-able."""
     steps = target_step_minutes(configuration)
+    features = dataset.features
     return {
         "version": FORMAT_VERSION,
         "fingerprint": fingerprint(configuration, file_hashes),
         "configuration": configuration.model_dump(mode="json"),
-        "input_features": dataset.input_features,
-        "target_features": dataset.target_features,
-        "units": {
-            label: entry.unit for label, entry in zip(dataset.target_features, configuration.outputs, strict=True)
-        },
-        "shapes": {"inputs": list(dataset.inputs.shape), "targets": list(dataset.targets.shape)},
+        "input_features": features["inputs"],
+        "target_features": features["targets"],
+        "units": {label: entry.unit for label, entry in zip(features["targets"], configuration.outputs, strict=True)},
+        "shapes": {"inputs": list(dataset.shape("inputs")), "targets": list(dataset.shape("targets"))},
         "windows": len(dataset.reference_times),
         "split": {name: len(getattr(dataset.parts, name)) for name in ("train", "validation", "test")},
         "embargoed": dataset.parts.embargoed,
@@ -92,40 +93,46 @@ def make_manifest(
         "notes": configuration_notes(configuration),
         "first_reference_time": _text(dataset.reference_times[0]),
         "last_reference_time": _text(dataset.reference_times[-1]),
-        "scalers": {
-            "inputs": [scaler.to_json() for scaler in dataset.input_scalers],
-            "targets": [scaler.to_json() for scaler in dataset.target_scalers],
-        },
+        "scalers": {side: [scaler.to_json() for scaler in scalers] for side, scalers in dataset.scalers.items()},
         "targets": [
-            {"name": name, "season_steps": season, "step_minutes": step, "naive_error": naive}
-            for name, season, step, naive in zip(
-                dataset.target_features, dataset.season_steps, steps, naive_errors, strict=True
-            )
+            {
+                "name": name,
+                "season_steps": target.season_steps,
+                "step_minutes": step,
+                "naive_error": target.naive_error,
+            }
+            for name, target, step in zip(features["targets"], dataset.targets, steps, strict=True)
         ],
         "software": {"numpy": np.__version__, "polars": pl.__version__},
     }
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
-    """Write the arrays; the same arrays give the same file."""
-    arrays: dict[str, NDArray[Any]] = {
-        "inputs_scaled": dataset.inputs_scaled.astype(np.float32),
-        "targets_scaled": dataset.targets_scaled.astype(np.float32),
-        "targets": dataset.targets,
-        "reference_times": dataset.reference_times,
-        "train": dataset.parts.train,
-        "validation": dataset.parts.validation,
-        "test": dataset.parts.test,
-    }
-    for place, series in enumerate(dataset.target_series):
-        arrays[f"past_times_{place}"] = series.times
-        arrays[f"past_values_{place}"] = series.values
+    """Write the arrays, the windows block by block; the same dataset gives the same file."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as member:
-                buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-                member.write(buffer.getbuffer())
+        for name, dtype in _WINDOWS.items():
+            _write(archive, name, dataset.shape(name), dtype, dataset.blocks(name, dtype))
+        arrays: dict[str, NDArray[Any]] = {
+            "reference_times": dataset.reference_times,
+            "train": dataset.parts.train,
+            "validation": dataset.parts.validation,
+            "test": dataset.parts.test,
+        }
+        for place, target in enumerate(dataset.targets):
+            arrays[f"past_times_{place}"] = target.series.times
+            arrays[f"past_values_{place}"] = target.series.values
+        for member, array in arrays.items():
+            _write(archive, member, array.shape, array.dtype, [array])
+
+
+def _write(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: DTypeLike, blocks: Iterable[NDArray[Any]]
+) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for block in blocks:
+            member.write(np.ascontiguousarray(block).data)
 
 
 def read_dataset(path: Path, manifest: dict[str, Any]) -> StoredDataset:

@@ -2,95 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from shared.problems import Category, ProblemError
-from shared.series.configuration import MAX_VALUES, Configuration, Scale, SeriesConfiguration
-from shared.series.references import reference_times
-from shared.series.scalers import Scaler, apply_all, fit_scaler
+from shared.series.configuration import Configuration, Scale, SeriesConfiguration
+from shared.series.fitting import fit_scalers
+from shared.series.maker import Blame, SeriesByPlace, Side, WindowMaker
+from shared.series.metrics import naive_error
+from shared.series.reach import first_sample, reads_until
+from shared.series.sampling import Drop
+from shared.series.scalers import Scaler
 from shared.series.season import find_season, on_grid
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.splits import Parts, split_windows
-from shared.series.time_features import CYCLES, feature_names, time_features
-from shared.series.windows import Drop, sample, target_step
+from shared.series.windows import target_step
 
-SeriesByPlace = Mapping[int, Series]
-"""Each configured series by its place in ``configuration.series``."""
+ArrayName = Literal["inputs", "targets", "inputs_scaled", "targets_scaled"]
+_LONGEST_GRID = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target's own past: its rows, its season in steps, and the error of repeating it, which MASE divides by."""
+
+    series: Series
+    season_steps: int
+    naive_error: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """``inputs`` (n, I, F_in) and ``targets`` (n, O, F_out) in original units and scaled, ``reference_times`` (n,)."""
+    """Windows ``inputs`` (n, I, F_in) and ``targets`` (n, O, F_out), made when they are asked for.
 
-    inputs: Values
-    targets: Values
-    inputs_scaled: Values
-    targets_scaled: Values
+    ``reference_times`` (n,) in ns; ``parts`` index the windows; scalers are in the order of the features.
+    """
+
     reference_times: Times
-    input_features: list[str]
-    target_features: list[str]
-    input_scalers: list[Scaler]
-    target_scalers: list[Scaler]
     parts: Parts
+    scalers: dict[Side, list[Scaler]]
     dropped: list[dict[str, Any]]
-    target_series: list[Series]
-    season_steps: list[int]
-    naive_grid: list[Values]
-    """For each target its series on the grid of the target's step, over the training part: MASE's denominator."""
+    targets: list[Target]
+    _maker: WindowMaker
+    _kept: NDArray[np.bool_]
+
+    @property
+    def features(self) -> dict[Side, list[str]]:
+        """The columns' names, in order."""
+        return self._maker.features
+
+    def shape(self, name: ArrayName) -> tuple[int, int, int]:
+        """Windows, steps, features."""
+        side = _side(name)
+        return len(self.reference_times), self._maker.steps[side], len(self.features[side])
+
+    def blocks(self, name: ArrayName, dtype: DTypeLike = np.float64) -> Iterator[NDArray[Any]]:
+        """The array's windows in order, some at a time: in original units, or scaled."""
+        side = _side(name)
+        for span in self._maker.spans():
+            chosen = self._kept[span]
+            block = np.empty((np.count_nonzero(chosen), *self.shape(name)[1:]), dtype)
+            for place, values in enumerate(self._maker.columns(side, span, chosen) if len(block) else ()):
+                found = self.scalers[side][place].apply(values) if name.endswith("_scaled") else values
+                block[:, :, place] = found.T
+            yield block
+
+    def array(self, name: ArrayName, dtype: DTypeLike = np.float64) -> NDArray[Any]:
+        """All of it in memory."""
+        whole, start = np.empty(self.shape(name), dtype), 0
+        for block in self.blocks(name, dtype):
+            whole[start : start + len(block)] = block
+            start += len(block)
+        return whole
 
 
 def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Dataset:
-    """Make all windows. Raises INSUFFICIENT_DATA, or DATA_VALIDATION for sizes out of bounds."""
-    inputs = [(entry, series[place]) for place, entry in enumerate(configuration.series) if entry.role == "input"]
-    outputs = [(entry, series[place]) for place, entry in enumerate(configuration.series) if entry.role == "output"]
-    grid = reference_times([one for _, one in inputs], configuration.time_steps)
-    _check_size(configuration, grid.count)
-    references = grid.times()
+    """Make all windows. Raises INSUFFICIENT_DATA, or RESOURCE_EXHAUSTION for sizes out of bounds."""
+    maker = WindowMaker(configuration, series)
+    blame = maker.blame()
+    dropped = _report(blame, maker.entries)
+    kept = blame.kept
+    references = maker.references.first + np.flatnonzero(kept) * maker.references.step
     steps = configuration.time_steps
-    sampled_inputs = [sample(one, entry, references, steps.input) for entry, one in inputs]
-    sampled_targets = [sample(one, entry, references, steps.output) for entry, one in outputs]
-    causes = np.stack([found.causes for found in (*sampled_inputs, *sampled_targets)], axis=1)
-    kept = ~causes.any(axis=1)
-    dropped = _report(causes, [entry for entry, _ in (*inputs, *outputs)])
-    references = references[kept]
-    columns = [found.values[kept] for found in sampled_inputs] + time_features(configuration, references, steps.input)
-    parts = split_windows(references, _span(configuration), configuration.split)
+    entries = [(entry, series[place]) for place, entry in enumerate(configuration.series)]
+    reads = reads_until(entries, steps.input, steps.output)
+    parts = split_windows(references, configuration.split, first_sample(configuration.series), reads)
     _check_parts(parts, configuration, len(references), dropped)
-    x, y = _stack(columns, steps.input), _stack([found.values[kept] for found in sampled_targets], steps.output)
-    input_scales = [entry.scale for entry, _ in inputs] + _feature_scales(configuration)
-    fitted = np.arange(len(references)) if configuration.scaling.fit == "all" else parts.train
-    input_scalers = _fit(x[fitted], input_scales, configuration)
-    target_scalers = _fit(y[fitted], [entry.scale for entry, _ in outputs], configuration)
     training_end = int(references[parts.train].max())
-    grids = [_training_grid(one, target_step(entry, steps), training_end) for entry, one in outputs]
     return Dataset(
-        inputs=x,
-        targets=y,
-        inputs_scaled=apply_all(input_scalers, x),
-        targets_scaled=apply_all(target_scalers, y),
         reference_times=references,
-        input_features=[*_names([entry for entry, _ in inputs]), *feature_names(configuration)],
-        target_features=_names([entry for entry, _ in outputs]),
-        input_scalers=input_scalers,
-        target_scalers=target_scalers,
         parts=parts,
+        scalers=_fit(configuration, maker, kept, parts),
         dropped=dropped,
-        target_series=[one for _, one in outputs],
-        season_steps=[
-            _season(configuration, target_step(entry, steps), grid)
-            for (entry, _), grid in zip(outputs, grids, strict=True)
-        ],
-        naive_grid=grids,
+        targets=[_target(configuration, entry, one, training_end) for entry, one in entries if entry.role == "output"],
+        _maker=maker,
+        _kept=kept,
     )
 
 
-def _training_grid(series: Series, step: int, end: int) -> Values:
-    return on_grid(series, int(series.times[0]), end, step)
+def _side(name: ArrayName) -> Side:
+    return "inputs" if name.startswith("inputs") else "targets"
+
+
+def _fit(
+    configuration: Configuration, maker: WindowMaker, kept: NDArray[np.bool_], parts: Parts
+) -> dict[Side, list[Scaler]]:
+    fitted = kept
+    if configuration.scaling.fit == "train":
+        fitted = np.zeros(len(kept), dtype=bool)
+        fitted[np.flatnonzero(kept)[parts.train]] = True
+    scales: dict[Side, list[Scale | None]] = {
+        "inputs": [entry.scale for entry in configuration.inputs] + _feature_scales(configuration),
+        "targets": [entry.scale for entry in configuration.outputs],
+    }
+    return {
+        side: fit_scalers(
+            (maker.columns(side, span, fitted[span]) for span in maker.spans() if fitted[span].any()),
+            scales[side],
+            configuration.scaling.kind,
+        )
+        for side in scales
+    }
+
+
+def _feature_scales(configuration: Configuration) -> list[Scale | None]:
+    return [
+        feature.scale
+        for name, feature in configuration.time_features.wanted.items()
+        for _ in range(1 if name == "holiday" else 2)
+    ]
+
+
+def _target(configuration: Configuration, entry: SeriesConfiguration, series: Series, training_end: int) -> Target:
+    """What of a target's past is needed later; season and error from the training part, its newest steps if many."""
+    step = target_step(entry, configuration.time_steps)
+    known = series.until(training_end)
+    start = max(series.first, series.first + ((training_end - series.first) // step - _LONGEST_GRID) * step)
+    grid = on_grid(known, start, training_end, step)
+    season = _season(configuration, step, grid)
+    return Target(series, season, naive_error(grid, season))
 
 
 def _season(configuration: Configuration, step: int, grid: Values) -> int:
@@ -99,66 +153,17 @@ def _season(configuration: Configuration, step: int, grid: Values) -> int:
     return find_season(grid)
 
 
-def _stack(columns: list[Values], count: int) -> Values:
-    return np.stack(columns, axis=-1) if columns else np.empty((0, count, 0))
-
-
-def _names(entries: list[SeriesConfiguration]) -> list[str]:
-    """Labels, made different where two series have the same."""
-    seen: dict[str, int] = {}
-    names = []
-    for entry in entries:
-        seen[entry.label] = seen.get(entry.label, 0) + 1
-        names.append(entry.label if seen[entry.label] == 1 else f"{entry.label} ({seen[entry.label]})")
-    return names
-
-
-def _feature_scales(configuration: Configuration) -> list[Scale | None]:
-    features = configuration.time_features
-    cycles = [getattr(features, cycle) for cycle in CYCLES]
-    scales = [feature.scale for feature in cycles if feature for _ in ("sine", "cosine")]
-    return [*scales, features.holiday.scale] if features.holiday else scales
-
-
-def _fit(values: NDArray[np.float64], scales: list[Scale | None], configuration: Configuration) -> list[Scaler]:
-    return [fit_scaler(values[..., place], scale, configuration.scaling.kind) for place, scale in enumerate(scales)]
-
-
-def _span(configuration: Configuration) -> tuple[int, int]:
-    """First and last offset in ns that a series' sample has from the reference time; calendars know no leakage."""
-    horizons = [entry.horizon for entry in configuration.series if entry.kind != "current"]
-    first = min([horizon.start_hours for horizon in horizons] + [0.0])
-    last = max([horizon.end_hours for horizon in horizons] + [0.0])
-    return round(first * NANOSECONDS_PER_HOUR), round(last * NANOSECONDS_PER_HOUR)
-
-
-def _report(causes: NDArray[np.int8], entries: list[SeriesConfiguration]) -> list[dict[str, Any]]:
+def _report(blame: Blame, entries: list[SeriesConfiguration]) -> list[dict[str, Any]]:
     """How many windows were dropped, by their first cause and the series that had it."""
-    places = np.where(causes.any(axis=1), (causes != 0).argmax(axis=1), -1)
     report = []
     for place, entry in enumerate(entries):
-        for cause in Drop:
-            count = int(np.count_nonzero((places == place) & (causes[:, place] == cause)))
-            if count:
-                report.append(
-                    {"series": entry.label, "role": entry.role, "cause": cause.name.lower(), "windows": count}
-                )
+        counts = np.bincount(blame.causes[blame.series == place], minlength=max(Drop) + 1)
+        report += [
+            {"series": entry.label, "role": entry.role, "cause": cause.name.lower(), "windows": int(counts[cause])}
+            for cause in Drop
+            if counts[cause]
+        ]
     return report
-
-
-def _check_size(configuration: Configuration, references: int) -> None:
-    steps = configuration.time_steps
-    features = len(configuration.inputs) + len(feature_names(configuration))
-    values = references * (steps.input * features + steps.output * len(configuration.outputs))
-    if values > MAX_VALUES:
-        raise ProblemError(
-            Category.RESOURCE_EXHAUSTION,
-            title="The dataset would be too large",
-            detail=f"{references} windows of {steps.input} steps x {features} features are {values} numbers; "
-            f"at most {MAX_VALUES} are taken.",
-            recovery=["Use a larger time_steps.step_minutes.", "Use fewer steps or features."],
-            status=422,
-        )
 
 
 def _check_parts(parts: Parts, configuration: Configuration, windows: int, dropped: list[dict[str, Any]]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from shared.series.configuration import Scale
 
 Array = NDArray[np.float64]
 
@@ -53,22 +50,3 @@ class Scaler:
     def from_json(cls, document: dict[str, Any]) -> Scaler:
         """Raises TypeError for other fields than :meth:`to_json` writes."""
         return cls(**document)
-
-
-def fit_scaler(values: Array, scale: Scale | None, kind: Kind) -> Scaler:
-    """Learn one column's scaler from all its samples in the windows fitted on."""
-    if scale is None or kind == "none" or values.size == 0:
-        return Scaler("none", 0.0, 1.0, 0.0, 1.0)
-    if kind == "standard":
-        return Scaler("standard", float(values.mean()), float(values.std()), 0.0, 1.0)
-    return Scaler("minmax", float(values.min()), float(values.max() - values.min()), scale.min, scale.max)
-
-
-def apply_all(scalers: Sequence[Scaler], values: Array) -> Array:
-    """Scale (n, N, F), one scaler for each of the F columns."""
-    return np.stack([scaler.apply(values[..., index]) for index, scaler in enumerate(scalers)], axis=-1)
-
-
-def inverse_all(scalers: Sequence[Scaler], values: Array) -> Array:
-    """Back to original units, (n, N, F)."""
-    return np.stack([scaler.inverse(values[..., index]) for index, scaler in enumerate(scalers)], axis=-1)

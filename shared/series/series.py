@@ -28,11 +28,19 @@ class Series:
     issues: Times | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for lengths that differ, no rows, or times out of order."""
+        """Raises ValueError for lengths that differ, no rows, or times out of order or twice in one issue."""
         if len(self.times) != len(self.values) or len(self.times) == 0:
             raise ValueError(f"series {self.name!r} needs as many values as times, and at least one")
-        if self.issues is None and np.any(np.diff(self.times) <= 0):
-            raise ValueError(f"the times of series {self.name!r} must rise")
+        if self.issues is None:
+            if np.any(np.diff(self.times) <= 0):
+                raise ValueError(f"the times of series {self.name!r} must rise")
+            return
+        if len(self.issues) != len(self.times):
+            raise ValueError(f"series {self.name!r} needs as many issues as times")
+        order = np.lexsort((self.times, self.issues))
+        twice = (np.diff(self.times[order]) == 0) & (np.diff(self.issues[order]) == 0)
+        if twice.any():
+            raise ValueError(f"series {self.name!r} has a time twice in one issue")
 
     @property
     def first(self) -> int:
@@ -43,6 +51,11 @@ class Series:
     def last(self) -> int:
         """The latest time in ns."""
         return int(self.times[-1] if self.issues is None else self.times.max())
+
+    def until(self, end: int) -> Series:
+        """The rows of a measured series that are not after ``end``; at least the first one."""
+        count = max(1, int(np.searchsorted(self.times, end, side="right")))
+        return Series(self.name, self.times[:count], self.values[:count])
 
     def describe(self) -> dict[str, Any]:
         """Step width in minutes, n, numeric share in percent (2 digits), min, max (algorithms section 1)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.series.configuration import Split
+from shared.series.reach import Reads
 from shared.series.series import Times
 
 Indices = NDArray[np.int64]
@@ -24,12 +26,12 @@ class Parts:
     embargoed: int
 
 
-def split_windows(references: Times, span: tuple[int, int], split: Split) -> Parts:
+def split_windows(references: Times, split: Split, first_sample: int, reads: Reads) -> Parts:
     """Cut n windows by fractions, chronologically or after a seeded permutation.
 
-    ``span`` is the (first, last) offset in ns that any of a window's samples has from its reference time. With the
-    embargo, windows at the end of an earlier part whose span reaches into the later part's are left out. A shuffled
-    split has no borders in time, so the embargo does not apply to it.
+    With the embargo, windows at the end of an earlier part that read anything from the first sample of the later
+    part on are left out; ``first_sample`` is that sample's offset in ns from its reference time. A shuffled split
+    has no borders in time, so the embargo does not apply to it.
     """
     count = len(references)
     order = np.random.default_rng(split.seed).permutation(count) if split.shuffle else np.arange(count)
@@ -37,8 +39,15 @@ def split_windows(references: Times, span: tuple[int, int], split: Split) -> Par
     train, validation, test = np.split(order.astype(np.int64), [train_count, train_count + validation_count])
     if not split.embargo or split.shuffle:
         return Parts(train, validation, test, 0)
-    kept_validation = _before(validation, test, references, span)
-    kept_train = _before(train, kept_validation if len(kept_validation) else test, references, span)
+
+    def before(earlier: Indices, later: Indices) -> Indices:
+        if len(later) == 0:
+            return earlier
+        border = int(references[later[0]]) + first_sample
+        return earlier[: bisect_left(earlier, border, key=lambda window: reads(int(references[window])))]
+
+    kept_validation = before(validation, test)
+    kept_train = before(train, kept_validation if len(kept_validation) else test)
     dropped = len(train) - len(kept_train) + len(validation) - len(kept_validation)
     return Parts(kept_train, kept_validation, test, dropped)
 
@@ -53,11 +62,3 @@ def rolling_origins(count: int, folds: int, test_count: int) -> Iterator[tuple[I
         raise ValueError(f"{folds} folds of {test_count} windows need more than {count} windows")
     for start in range(first, count, test_count):
         yield np.arange(start, dtype=np.int64), np.arange(start, start + test_count, dtype=np.int64)
-
-
-def _before(earlier: Indices, later: Indices, references: Times, span: tuple[int, int]) -> Indices:
-    if len(later) == 0:
-        return earlier
-    border = references[later].min() + span[0]
-    kept: Indices = earlier[references[earlier] + span[1] < border]
-    return kept

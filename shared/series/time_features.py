@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import holidays
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, HolidayFeature, Horizon, TimeFeature
+from shared.series.sampling import Sampled
 from shared.series.series import Times, Values
-from shared.series.windows import sample_offsets
+from shared.series.windows import Source, over_windows, sample_offsets
 
 _UTC_PERIODS = {"year": 31_557_600, "month": 2_629_800, "week": 604_800, "day": 86_400}
 CYCLES = tuple(_UTC_PERIODS)
@@ -21,77 +22,80 @@ _DAY = 86_400
 
 def feature_names(configuration: Configuration) -> list[str]:
     """The columns' names in the order in which they are appended."""
-    names = [f"{cycle} {part}" for cycle in CYCLES if _of(configuration, cycle) for part in ("sine", "cosine")]
-    return [*names, "holiday"] if configuration.time_features.holiday else names
+    wanted = configuration.time_features.wanted
+    names = [f"{name} {part}" for name in wanted if name in CYCLES for part in ("sine", "cosine")]
+    return [*names, "holiday"] if "holiday" in wanted else names
 
 
-def time_features(configuration: Configuration, references: Times, count: int) -> list[Values]:
-    """One (n, N) array for each column of :func:`feature_names`. Raises a problem for an unknown country."""
-    columns: list[Values] = []
-    for cycle in CYCLES:
-        feature = _of(configuration, cycle)
-        if feature is not None:
-            samples = _samples(feature, references, count)
-            phase = 2 * np.pi * _share(cycle, samples, configuration.timezone if feature.local else None)
-            columns += [np.sin(phase), np.cos(phase)]
-    holiday = configuration.time_features.holiday
-    if holiday is not None:
-        zone = configuration.timezone if holiday.local else None
-        columns.append(_holidays(holiday, _samples(holiday, references, count), zone))
-    return columns
+def calendar_sources(configuration: Configuration, count: int) -> list[Source]:
+    """Sources of the columns of :func:`feature_names`, of windows of N = ``count`` steps.
+
+    Asking one for windows raises a problem for an unknown country.
+    """
+    sources = []
+    for name, feature in configuration.time_features.wanted.items():
+        zone = configuration.timezone if feature.local else None
+        if isinstance(feature, HolidayFeature):
+            sources.append(_source(feature, count, _holiday_flags(feature, zone)))
+        else:
+            sources.append(_source(feature, count, _cycle(name, zone)))
+    return sources
 
 
-def _of(configuration: Configuration, cycle: str) -> TimeFeature | None:
-    feature: TimeFeature | None = getattr(configuration.time_features, cycle)
-    return feature
+def _source(feature: TimeFeature, count: int, evaluate: Callable[[Times], Values]) -> Source:
+    offsets = np.zeros(count, dtype=np.int64)
+    if feature.at == "horizon":
+        horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
+        offsets = sample_offsets(horizon, count)
+    return lambda references: over_windows(lambda at: Sampled(evaluate(at), None), references, offsets)
 
 
-def _samples(feature: TimeFeature, references: Times, count: int) -> Times:
-    if feature.at == "reference":
-        return np.repeat(references[:, None], count, axis=1)
-    horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
-    return references[:, None] + sample_offsets(horizon, count)[None, :]
+def _cycle(name: str, zone: str | None) -> Callable[[Times], Values]:
+    """Sine and cosine (2, m) of how much of the cycle has passed."""
+
+    def evaluate(moments: Times) -> Values:
+        phase = 2 * np.pi * (moments / 1e9 / _UTC_PERIODS[name] if zone is None else _local_share(name, moments, zone))
+        return np.stack([np.sin(phase), np.cos(phase)])
+
+    return evaluate
 
 
-def _share(cycle: str, samples: Times, zone: str | None) -> Values:
-    """How much of its cycle has passed at each time, 0 to 1 (in UTC: and on beyond 1)."""
-    if zone is None:
-        return samples / 1e9 / _UTC_PERIODS[cycle]
-    # Every distinct time once: windows overlap.
-    distinct, places = np.unique(samples, return_inverse=True)
-    local = _local(distinct, zone)
+def _local_share(name: str, moments: Times, zone: str) -> Values:
+    """Seconds by wall clock since the start of the local year, month, week or day, over that cycle's length."""
+    local = _local(moments, zone)
     seconds = (
         local.dt.hour().cast(pl.Float64) * 3600
         + local.dt.minute().cast(pl.Float64) * 60
         + local.dt.second().cast(pl.Float64)
-        + local.dt.nanosecond().cast(pl.Float64) / 1e9
     ).to_numpy()
-    shares = _local_share(cycle, local, seconds)
-    return shares[places].reshape(samples.shape)
-
-
-def _local_share(cycle: str, local: pl.Series, seconds: Values) -> Values:
-    """Seconds by wall clock since the start of the local year, month, week or day, over that cycle's length."""
-    match cycle:
+    days: Values
+    length: Values | float
+    match name:
         case "year":
-            leap = local.dt.is_leap_year().to_numpy()
-            return ((local.dt.ordinal_day().to_numpy() - 1.0) * _DAY + seconds) / np.where(leap, 366, 365) / _DAY
+            days, length = (
+                local.dt.ordinal_day().to_numpy() - 1.0,
+                np.where(local.dt.is_leap_year().to_numpy(), 366, 365),
+            )
         case "month":
-            length = local.dt.month_end().dt.day().to_numpy() * float(_DAY)
-            return ((local.dt.day().to_numpy() - 1.0) * _DAY + seconds) / length
+            days, length = local.dt.day().to_numpy() - 1.0, local.dt.days_in_month().to_numpy().astype(np.float64)
         case "week":
-            return ((local.dt.weekday().to_numpy() - 1.0) * _DAY + seconds) / (7 * _DAY)
+            days, length = local.dt.weekday().to_numpy() - 1.0, 7.0
         case _:
-            return seconds / _DAY
+            days, length = np.zeros(len(moments)), 1.0
+    share: Values = (days * _DAY + seconds) / (length * _DAY)
+    return share
 
 
-def _holidays(feature: HolidayFeature, samples: Times, zone: str | None) -> Values:
-    distinct, places = np.unique(samples, return_inverse=True)
-    days = _local(distinct, zone or "UTC").dt.date()
-    years = range(days.min().year, days.max().year + 1) if len(days) else range(0)  # type: ignore[union-attr]
-    known = _holiday_dates(feature, years)
-    is_holiday: NDArray[np.bool_] = days.is_in(sorted(known)).to_numpy()
-    return is_holiday.astype(np.float64)[places].reshape(samples.shape)
+def _holiday_flags(feature: HolidayFeature, zone: str | None) -> Callable[[Times], Values]:
+    """1 (1, m) on the feature's days, else 0."""
+
+    def evaluate(moments: Times) -> Values:
+        days = _local(moments, zone or "UTC").dt.date()
+        years = range(days.min().year, days.max().year + 1)  # type: ignore[union-attr]
+        known = pl.Series(sorted(_holiday_dates(feature, years)), dtype=pl.Date)
+        return days.is_in(known.implode()).cast(pl.Float64).to_numpy()[None]
+
+    return evaluate
 
 
 def _holiday_dates(feature: HolidayFeature, years: range) -> set[date]:
@@ -115,5 +119,7 @@ def _bad_holidays(detail: str) -> ProblemError:
     )
 
 
-def _local(times: Times, zone: str) -> pl.Series:
-    return pl.Series(times).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone(zone)
+def _local(moments: Times, zone: str) -> pl.Series:
+    """What clocks in the zone show; without the zone, in which an hour a year does not exist."""
+    utc = pl.Series(moments).cast(pl.Datetime("ns", "UTC"))
+    return utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)

@@ -43,3 +43,9 @@ def changed(path: str, value: Any, base: dict[str, Any] | None = None) -> dict[s
         place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
     place[int(last) if isinstance(place, list) else last] = value
     return new
+
+
+def as_rows(series: Series) -> list[tuple[Any, ...]]:
+    """The series as the slow reference takes it."""
+    columns = [series.times.tolist(), series.values.tolist()]
+    return list(zip(*([] if series.issues is None else [series.issues.tolist()]), *columns, strict=True))

@@ -14,7 +14,6 @@ from services.trainer.models.base import TrainingData
 from shared.series.artifact import make_manifest, write_dataset
 from shared.series.configuration import parse_configuration
 from shared.series.dataset import build_dataset
-from shared.series.metrics import naive_error
 from shared.series.series import Series
 from tests.synthetic import load_and_temperature, load_configuration
 
@@ -26,8 +25,7 @@ def write(folder: Path, document: dict[str, Any], series: Mapping[str, Series]) 
     """``dataset.npz`` and ``manifest.json`` of this configuration, as the dataset service writes them."""
     configuration = parse_configuration(document)
     dataset = build_dataset(configuration, {n: series[entry.file] for n, entry in enumerate(configuration.series)})
-    errors = [naive_error(grid, season) for grid, season in zip(dataset.naive_grid, dataset.season_steps, strict=True)]
-    manifest = make_manifest(configuration, dataset, dict.fromkeys(series, "0" * 64), errors)
+    manifest = make_manifest(configuration, dataset, dict.fromkeys(series, "0" * 64))
     write_dataset(folder / "dataset.npz", dataset)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
 

@@ -1,0 +1,118 @@
+"""Makes a configuration's windows in blocks, so that memory does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.problems import Category, ProblemError
+from shared.series.configuration import MAX_VALUES, Configuration, SeriesConfiguration
+from shared.series.references import reference_times
+from shared.series.sampling import NO_CAUSE, Causes
+from shared.series.series import Series, Values
+from shared.series.time_features import calendar_sources, feature_names
+from shared.series.windows import Source, series_source
+
+SeriesByPlace = Mapping[int, Series]
+"""Each configured series by its place in ``configuration.series``."""
+Side = Literal["inputs", "targets"]
+KEPT = -1
+_BLOCK_VALUES = 1 << 20
+"""Numbers in a block: 8 MB, which a processor's cache nearly holds."""
+_LEAST_BLOCK, _LARGEST_BLOCK = 64, 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """For each of the m reference times the place of the first series that has no window there, or ``KEPT``.
+
+    ``series`` (m,) counts inputs first, then outputs; ``causes`` (m,) says why.
+    """
+
+    series: NDArray[np.int16]
+    causes: Causes
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Where all series have a window, (m,)."""
+        kept: NDArray[np.bool_] = self.series == KEPT
+        return kept
+
+
+class WindowMaker:
+    """Windows of all series and calendar features at all reference times."""
+
+    def __init__(self, configuration: Configuration, series: SeriesByPlace) -> None:
+        """Raises RESOURCE_EXHAUSTION, before anything is made, for a dataset out of bounds."""
+        steps = configuration.time_steps
+        entries = list(enumerate(configuration.series))
+        inputs = [(entry, series[place]) for place, entry in entries if entry.role == "input"]
+        outputs = [(entry, series[place]) for place, entry in entries if entry.role == "output"]
+        self.entries: list[SeriesConfiguration] = [entry for entry, _ in (*inputs, *outputs)]
+        self.references = reference_times([one for _, one in inputs], steps)
+        self.features: dict[Side, list[str]] = {
+            "inputs": [*_names([entry for entry, _ in inputs]), *feature_names(configuration)],
+            "targets": _names([entry for entry, _ in outputs]),
+        }
+        self.steps: dict[Side, int] = {"inputs": steps.input, "targets": steps.output}
+        per_window = sum(self.steps[side] * len(self.features[side]) for side in self.steps)
+        _check_size(self.references.count, per_window)
+        self.block = min(max(_BLOCK_VALUES // per_window, _LEAST_BLOCK), _LARGEST_BLOCK)
+        self._measured: list[Source] = [
+            *(series_source(entry, one, steps.input) for entry, one in inputs),
+            *(series_source(entry, one, steps.output) for entry, one in outputs),
+        ]
+        self._sources: dict[Side, list[Source]] = {
+            "inputs": [*self._measured[: len(inputs)], *calendar_sources(configuration, steps.input)],
+            "targets": self._measured[len(inputs) :],
+        }
+
+    def spans(self) -> Iterator[slice]:
+        """The reference times, block by block; the blocks depend on the windows' shape alone."""
+        for start in range(0, self.references.count, self.block):
+            yield slice(start, min(start + self.block, self.references.count))
+
+    def blame(self) -> Blame:
+        """Which reference times have no window, because of what."""
+        found = Blame(np.full(self.references.count, KEPT, dtype=np.int16), np.full(self.references.count, NO_CAUSE))
+        for span in self.spans():
+            series, causes = found.series[span], found.causes[span]
+            for place, source in enumerate(self._measured):
+                sampled = source(self.references.part(span.start, span.stop))
+                if sampled.causes is not None:
+                    first = (series == KEPT) & (sampled.causes != NO_CAUSE)
+                    series[first], causes[first] = place, sampled.causes[first]
+        return found
+
+    def columns(self, side: Side, span: slice, chosen: NDArray[np.bool_]) -> Iterator[Values]:
+        """Each column's windows (N, n), of those n reference times of the span that are ``chosen``."""
+        references, everything = self.references.part(span.start, span.stop), bool(chosen.all())
+        for source in self._sources[side]:
+            for values in source(references).values:
+                yield values if everything else values[:, chosen]
+
+
+def _names(entries: list[SeriesConfiguration]) -> list[str]:
+    """Labels, made different where two series have the same."""
+    seen: dict[str, int] = {}
+    names = []
+    for entry in entries:
+        seen[entry.label] = seen.get(entry.label, 0) + 1
+        names.append(entry.label if seen[entry.label] == 1 else f"{entry.label} ({seen[entry.label]})")
+    return names
+
+
+def _check_size(references: int, per_window: int) -> None:
+    if references * per_window > MAX_VALUES:
+        raise ProblemError(
+            Category.RESOURCE_EXHAUSTION,
+            title="The dataset would be too large",
+            detail=f"{references} windows of {per_window} numbers are {references * per_window} numbers; "
+            f"at most {MAX_VALUES} are taken.",
+            recovery=["Use a larger time_steps.step_minutes.", "Use fewer steps or features."],
+            status=422,
+        )
