@@ -85,6 +85,8 @@ def make_manifest(configuration: Configuration, dataset: Dataset, file_hashes: M
         "input_features": features["inputs"],
         "target_features": features["targets"],
         "units": {label: entry.unit for label, entry in zip(features["targets"], configuration.outputs, strict=True)},
+        "input_units": [entry.unit for entry in configuration.inputs],
+        "series": dataset.series,
         "shapes": {"inputs": list(dataset.shape("inputs")), "targets": list(dataset.shape("targets"))},
         "windows": len(dataset.reference_times),
         "split": {name: len(getattr(dataset.parts, name)) for name in ("train", "validation", "test")},

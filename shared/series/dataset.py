@@ -46,6 +46,8 @@ class Dataset:
     parts: Parts
     scalers: dict[Side, list[Scaler]]
     dropped: list[dict[str, Any]]
+    series: list[dict[str, Any]]
+    """What each configured series is, in the configuration's order."""
     targets: list[Target]
     _maker: WindowMaker
     _kept: NDArray[np.bool_]
@@ -98,6 +100,10 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
         parts=parts,
         scalers=_fit(configuration, maker, kept, parts),
         dropped=dropped,
+        series=[
+            {"name": entry.label, "role": entry.role, "kind": entry.kind, "unit": entry.unit, **one.describe()}
+            for entry, one in entries
+        ],
         targets=[_target(configuration, entry, one, training_end) for entry, one in entries if entry.role == "output"],
         _maker=maker,
         _kept=kept,

@@ -58,17 +58,20 @@ class Series:
         return Series(self.name, self.times[:count], self.values[:count])
 
     def describe(self) -> dict[str, Any]:
-        """Step width in minutes, n, numeric share in percent (2 digits), min, max (algorithms section 1)."""
+        """What the series is, JSON-able (algorithms section 1).
+
+        ``step_minutes`` is the mean distance of rows; ``offset_minutes`` how far the rows are behind the full hour and
+        its multiples of the step, or "variable" where an hour has no whole number of steps.
+        """
         numeric = self.values[np.isfinite(self.values)]
-        step = (
-            (self.times[-1] - self.times[0]) / (len(self.times) - 1) / NANOSECONDS_PER_MINUTE if len(self) > 1 else None
-        )
+        step = (self.last - self.first) / (len(self) - 1) / NANOSECONDS_PER_MINUTE if len(self) > 1 else 0.0
+        whole = step > 0 and (60 / step).is_integer()
         return {
-            "name": self.name,
             "points": len(self),
             "numeric_points": len(numeric),
             "numeric_share": round(100 * len(numeric) / len(self), 2),
-            "step_minutes": None if step is None else float(step),
+            "step_minutes": step or None,
+            "offset_minutes": self.first / NANOSECONDS_PER_MINUTE % step if whole else "variable",
             "min": float(numeric.min()) if len(numeric) else None,
             "max": float(numeric.max()) if len(numeric) else None,
         }
