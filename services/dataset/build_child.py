@@ -47,7 +47,7 @@ def _write(
     return {
         "windows": manifest["windows"],
         **manifest["split"],
-        "dropped": sum(entry["windows"] for entry in dataset.dropped),
+        "dropped": sum(entry["windows"] for entry in manifest["dropped"]),
         "input_features": dataset.features["inputs"],
         "target_features": dataset.features["targets"],
         "plots": plots,

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import DTypeLike, NDArray
 
 from shared.series.configuration import Configuration
+from shared.series.drops import moment_text
 from shared.series.notes import configuration_notes
 from shared.series.scalers import Scaler
 from shared.series.windows import target_step_minutes
@@ -91,10 +92,10 @@ def make_manifest(configuration: Configuration, dataset: Dataset, file_hashes: M
         "windows": len(dataset.reference_times),
         "split": {name: len(getattr(dataset.parts, name)) for name in ("train", "validation", "test")},
         "embargoed": dataset.parts.embargoed,
-        "dropped": dataset.dropped,
+        **dataset.report,
         "notes": configuration_notes(configuration),
-        "first_reference_time": _text(dataset.reference_times[0]),
-        "last_reference_time": _text(dataset.reference_times[-1]),
+        "first_reference_time": moment_text(int(dataset.reference_times[0])),
+        "last_reference_time": moment_text(int(dataset.reference_times[-1])),
         "scalers": {side: [scaler.to_json() for scaler in scalers] for side, scalers in dataset.scalers.items()},
         "targets": [
             {
@@ -161,7 +162,3 @@ def read_dataset(path: Path, manifest: dict[str, Any]) -> StoredDataset:
             histories=histories,
             manifest=manifest,
         )
-
-
-def _text(nanoseconds: np.int64) -> str:
-    return str(np.datetime64(int(nanoseconds), "ns").astype("datetime64[s]")) + "Z"

@@ -11,11 +11,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, Scale, SeriesConfiguration
+from shared.series.drops import drop_report
 from shared.series.fitting import fit_scalers
-from shared.series.maker import Blame, SeriesByPlace, Side, WindowMaker
+from shared.series.maker import SeriesByPlace, Side, WindowMaker
 from shared.series.metrics import naive_error
 from shared.series.reach import first_sample, reads_until
-from shared.series.sampling import Drop
 from shared.series.scalers import Scaler
 from shared.series.season import find_season, on_grid
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
@@ -45,7 +45,8 @@ class Dataset:
     reference_times: Times
     parts: Parts
     scalers: dict[Side, list[Scaler]]
-    dropped: list[dict[str, Any]]
+    report: dict[str, Any]
+    """What became of the reference times (see ``drops.py``)."""
     series: list[dict[str, Any]]
     """What each configured series is, in the configuration's order."""
     targets: list[Target]
@@ -86,20 +87,20 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
     """Make all windows. Raises INSUFFICIENT_DATA, or RESOURCE_EXHAUSTION for sizes out of bounds."""
     maker = WindowMaker(configuration, series)
     blame = maker.blame()
-    dropped = _report(blame, maker.entries)
+    report = drop_report(blame, maker.entries, maker.references)
     kept = blame.kept
     references = maker.references.first + np.flatnonzero(kept) * maker.references.step
     steps = configuration.time_steps
     entries = [(entry, series[place]) for place, entry in enumerate(configuration.series)]
     reads = reads_until(entries, steps.input, steps.output)
     parts = split_windows(references, configuration.split, first_sample(configuration.series), reads)
-    _check_parts(parts, configuration, len(references), dropped)
+    _check_parts(parts, configuration, len(references), report["dropped"])
     training_end = int(references[parts.train].max())
     return Dataset(
         reference_times=references,
         parts=parts,
         scalers=_fit(configuration, maker, kept, parts),
-        dropped=dropped,
+        report=report,
         series=[
             {"name": entry.label, "role": entry.role, "kind": entry.kind, "unit": entry.unit, **one.describe()}
             for entry, one in entries
@@ -157,19 +158,6 @@ def _season(configuration: Configuration, step: int, grid: Values) -> int:
     if configuration.season_hours is not None:
         return max(1, round(configuration.season_hours * NANOSECONDS_PER_HOUR / step))
     return find_season(grid)
-
-
-def _report(blame: Blame, entries: list[SeriesConfiguration]) -> list[dict[str, Any]]:
-    """How many windows were dropped, by their first cause and the series that had it."""
-    report = []
-    for place, entry in enumerate(entries):
-        counts = np.bincount(blame.causes[blame.series == place], minlength=max(Drop) + 1)
-        report += [
-            {"series": entry.label, "role": entry.role, "cause": cause.name.lower(), "windows": int(counts[cause])}
-            for cause in Drop
-            if counts[cause]
-        ]
-    return report
 
 
 def _check_parts(parts: Parts, configuration: Configuration, windows: int, dropped: list[dict[str, Any]]) -> None:
