@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, Scale, SeriesConfiguration
 from shared.series.drops import drop_report
 from shared.series.fitting import fit_scalers
 from shared.series.maker import SeriesByPlace, Side, WindowMaker
 from shared.series.metrics import naive_error
-from shared.series.reach import first_sample, reads_until
 from shared.series.scalers import Scaler
 from shared.series.season import find_season, on_grid
+from shared.series.selection import select_windows
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
-from shared.series.splits import Parts, split_windows
+from shared.series.shortage import not_enough
+from shared.series.splits import Parts
 from shared.series.windows import target_step
 
 ArrayName = Literal["inputs", "targets", "inputs_scaled", "targets_scaled"]
@@ -85,16 +85,13 @@ class Dataset:
 
 def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Dataset:
     """Make all windows. Raises INSUFFICIENT_DATA, or RESOURCE_EXHAUSTION for sizes out of bounds."""
-    maker = WindowMaker(configuration, series)
-    blame = maker.blame()
-    report = drop_report(blame, maker.entries, maker.references)
-    kept = blame.kept
-    references = maker.references.first + np.flatnonzero(kept) * maker.references.step
-    steps = configuration.time_steps
+    found = select_windows(configuration, series)
+    maker, references, parts = found.maker, found.reference_times, found.parts
+    report = drop_report(found.blame, maker.entries, maker.references)
+    if found.missing:
+        raise not_enough(configuration, series, found, report)
+    kept = found.blame.kept
     entries = [(entry, series[place]) for place, entry in enumerate(configuration.series)]
-    reads = reads_until(entries, steps.input, steps.output)
-    parts = split_windows(references, configuration.split, first_sample(configuration.series), reads)
-    _check_parts(parts, configuration, len(references), report["dropped"])
     training_end = int(references[parts.train].max())
     return Dataset(
         reference_times=references,
@@ -158,25 +155,3 @@ def _season(configuration: Configuration, step: int, grid: Values) -> int:
     if configuration.season_hours is not None:
         return max(1, round(configuration.season_hours * NANOSECONDS_PER_HOUR / step))
     return find_season(grid)
-
-
-def _check_parts(parts: Parts, configuration: Configuration, windows: int, dropped: list[dict[str, Any]]) -> None:
-    needed = {"train": parts.train, "test": parts.test}
-    if configuration.split.validation > 0:
-        needed["validation"] = parts.validation
-    empty = [name for name, indices in needed.items() if len(indices) == 0]
-    if not empty:
-        return
-    worst = max(dropped, key=lambda entry: entry["windows"], default=None)
-    recovery = ["Upload a longer period, or series that overlap in time.", "Use shorter horizons."]
-    if parts.embargoed:
-        recovery.append(f"Set split.embargo to false: it leaves out {parts.embargoed} windows at the borders.")
-    if worst:
-        recovery.append(f"Look at {worst['series']!r}: {worst['windows']} windows dropped ({worst['cause']}).")
-    raise ProblemError(
-        Category.INSUFFICIENT_DATA,
-        title="Not enough data points",
-        detail=f"The series give {windows} windows; none is left for {', '.join(empty)}.",
-        recovery=recovery,
-        technical_details={"windows": windows, "embargoed": parts.embargoed, "dropped": dropped},
-    )

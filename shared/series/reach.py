@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from shared.series.configuration import SeriesConfiguration
+from shared.series.configuration import Configuration, SeriesConfiguration
+from shared.series.maker import SeriesByPlace
 from shared.series.series import Series
 from shared.series.windows import sample_offsets, step_interval
 
@@ -14,27 +15,26 @@ Reads = Callable[[int], int]
 """From a reference time to the latest time, in ns, that its window depends on; it never falls as time rises."""
 
 
-def first_sample(entries: Sequence[SeriesConfiguration]) -> int:
-    """The earliest offset in ns of any sample from the reference time; calendars know no leakage."""
-    starts = [int(sample_offsets(entry.horizon, 1)[0]) for entry in entries if entry.kind != "current"]
-    return min([0, *starts])
+def sample_span(configuration: Configuration) -> tuple[int, int]:
+    """The first and last offset in ns of any sample from the reference time; calendars know no leakage."""
+    moving = [entry for entry in configuration.series if entry.kind != "current"]
+    first = min([0, *(int(sample_offsets(entry.horizon, 1)[0]) for entry in moving)])
+    return first, max([0, *(_last_offset(entry, _steps(configuration, entry)) for entry in moving)])
 
 
-def reads_until(entries: Sequence[tuple[SeriesConfiguration, Series]], input_steps: int, output_steps: int) -> Reads:
+def reads_until(configuration: Configuration, series: SeriesByPlace) -> Reads:
     """The latest sample of any series, or the row behind it where it lies between rows."""
-    each = [_reads(entry, one, input_steps if entry.role == "input" else output_steps) for entry, one in entries]
+    each = [
+        _reads(entry, series[place], _steps(configuration, entry)) for place, entry in enumerate(configuration.series)
+    ]
     return lambda reference: max(reads(reference) for reads in each)
 
 
 def _reads(entry: SeriesConfiguration, series: Series, count: int) -> Reads:
     if entry.kind == "current":
         return lambda reference: reference
-    last = int(sample_offsets(entry.horizon, 2 if entry.average else count)[-1])
-    if entry.method == "mean":
-        # The interval is half open.
-        behind = step_interval(entry.horizon, count)[1] - 1
-        return lambda reference: reference + last + max(behind, 0)
-    if entry.average or entry.kind == "forecast":
+    last = _last_offset(entry, count)
+    if entry.average or entry.method == "mean" or entry.kind == "forecast":
         return lambda reference: reference + last
     times = series.times
 
@@ -43,3 +43,13 @@ def _reads(entry: SeriesConfiguration, series: Series, count: int) -> Reads:
         return max(reference + last, int(times[min(place, len(times) - 1)]))
 
     return row_behind
+
+
+def _last_offset(entry: SeriesConfiguration, count: int) -> int:
+    last = int(sample_offsets(entry.horizon, 2 if entry.average else count)[-1])
+    # The interval about a step's sample is half open.
+    return max(last, last + step_interval(entry.horizon, count)[1] - 1) if entry.method == "mean" else last
+
+
+def _steps(configuration: Configuration, entry: SeriesConfiguration) -> int:
+    return configuration.time_steps.input if entry.role == "input" else configuration.time_steps.output

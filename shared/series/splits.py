@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.series.configuration import Split
-from shared.series.reach import Reads
 from shared.series.series import Times
 
 Indices = NDArray[np.int64]
@@ -26,12 +25,13 @@ class Parts:
     embargoed: int
 
 
-def split_windows(references: Times, split: Split, first_sample: int, reads: Reads) -> Parts:
+def split_windows(references: Times, split: Split, first_sample: int, reads_until: Callable[[int], int]) -> Parts:
     """Cut n windows by fractions, chronologically or after a seeded permutation.
 
     With the embargo, windows at the end of an earlier part that read anything from the first sample of the later
-    part on are left out; ``first_sample`` is that sample's offset in ns from its reference time. A shuffled split
-    has no borders in time, so the embargo does not apply to it.
+    part on are left out: ``first_sample`` is that sample's offset in ns from its reference time, ``reads_until`` gives
+    for a reference time the latest time in ns that its window depends on, and never falls. A shuffled split has no
+    borders in time, so the embargo does not apply to it.
     """
     count = len(references)
     order = np.random.default_rng(split.seed).permutation(count) if split.shuffle else np.arange(count)
@@ -44,7 +44,7 @@ def split_windows(references: Times, split: Split, first_sample: int, reads: Rea
         if len(later) == 0:
             return earlier
         border = int(references[later[0]]) + first_sample
-        return earlier[: bisect_left(earlier, border, key=lambda window: reads(int(references[window])))]
+        return earlier[: bisect_left(earlier, border, key=lambda window: reads_until(int(references[window])))]
 
     kept_validation = before(validation, test)
     kept_train = before(train, kept_validation if len(kept_validation) else test)
