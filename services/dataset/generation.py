@@ -11,6 +11,7 @@ from shared.delivery import outbox
 from shared.events.payloads import DatasetGenerate, DatasetsFailed
 from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
+from shared.series.holiday_days import check_holidays
 from shared.sessions.configuration import checked_configuration
 from shared.sessions.rows import move, require_move
 from shared.sessions.state import SessionStatus
@@ -41,6 +42,7 @@ async def ask_for_dataset(
             ],
         )
     configuration = await checked_configuration(transaction, session_id, chosen)
+    check_holidays(configuration)
     await require_move(transaction, session, SessionStatus.GENERATING)
     dataset_id = uuid4()
     stored = configuration.model_dump(mode="json")

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Any, Literal, Self
+from functools import cache
+from typing import Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import (
-    AliasGenerator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from shared.problems import Category, ProblemError
+from shared.series.configuration_calendar import TimeFeatures
+from shared.series.configuration_fields import LONGEST_HOURS, Fraction, Horizon, Name, Part, Real, Scale, Whole
 from shared.series.configuration_older import from_older_spelling
 from shared.series.model_parameters import parse_model
 
@@ -29,78 +21,31 @@ MAX_VALUES = 2_000_000_000
 MAX_STEPS = 4096
 MAX_REFERENCES = 50_000_000
 """Bound on the reference times that are looked at, kept or not."""
-LONGEST_HOURS = 20 * 8784
 LEAST_STEP_MINUTES = 1 / 60_000
-_LARGEST = 1e15
+_ZONES_OF_NO_PLACE = {"Factory", "localtime"}
 
 
-def _no_flag(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
-    return value
-
-
-_Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
-_Whole = Annotated[int, BeforeValidator(_no_flag)]
-_Hours = Annotated[_Real, Field(ge=-LONGEST_HOURS, le=LONGEST_HOURS)]
-_Bound = Annotated[_Real, Field(ge=-_LARGEST, le=_LARGEST)]
-_Fraction = Annotated[_Real, Field(ge=0, lt=1)]
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Part(BaseModel):
-    """Base of the document's parts: both spellings are read, unknown fields are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        allow_inf_nan=False,
-        alias_generator=AliasGenerator(validation_alias=to_camel),
-    )
-
-
-class Scale(Part):
-    """The range that a column is scaled to."""
-
-    min: _Bound = 0.0
-    max: _Bound = 1.0
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.min >= self.max:
-            raise ValueError("min must be below max")
-        return self
-
-
-class Horizon(Part):
-    """From when to when, in hours relative to the reference time."""
-
-    start_hours: _Hours
-    end_hours: _Hours
-
-    @model_validator(mode="after")
-    def _is_forward(self) -> Self:
-        if self.start_hours > self.end_hours:
-            raise ValueError("start_hours must not be after end_hours")
-        return self
+@cache
+def _zones() -> frozenset[str]:
+    # Listing them reads hundreds of files.
+    return frozenset(available_timezones() - _ZONES_OF_NO_PLACE)
 
 
 class SeriesConfiguration(Part):
     """One series: a column of a file, and how its windows are taken."""
 
-    file: _Name
+    file: Name
     role: Literal["input", "output"]
-    time_column: _Name | None = None
-    value_column: _Name | None = Field(default=None, description="None: the file's only number column.")
-    issue_column: _Name | None = Field(default=None, description="For kind forecast: when each row was known.")
-    name: _Name | None = None
+    time_column: Name | None = None
+    value_column: Name | None = Field(default=None, description="None: the file's only number column.")
+    issue_column: Name | None = Field(default=None, description="For kind forecast: when each row was known.")
+    name: Name | None = None
     unit: str | None = Field(default=None, max_length=50)
     kind: Literal["historical", "current", "forecast"] = "historical"
     horizon: Horizon
     method: Literal["linear", "mean", "nearest"] = "linear"
     average: bool = False
-    max_gap_minutes: _Real | None = Field(default=None, gt=0, le=LONGEST_HOURS * 60)
+    max_gap_minutes: Real | None = Field(default=None, gt=0, le=LONGEST_HOURS * 60)
     scale: Scale | None = Scale()
 
     @model_validator(mode="after")
@@ -140,52 +85,10 @@ class SeriesConfiguration(Part):
 class TimeSteps(Part):
     """The grid: numbers of steps in a window, and the distance of reference times."""
 
-    input: _Whole = Field(ge=1, le=MAX_STEPS)
-    output: _Whole = Field(ge=1, le=MAX_STEPS)
-    step_minutes: _Real = Field(ge=LEAST_STEP_MINUTES, le=366 * 1440)
-    offset_minutes: _Real = Field(default=0, ge=0, lt=1440)
-
-
-class TimeFeature(Part):
-    """One calendar feature: where it is taken, in which time, and its range."""
-
-    local: bool = False
-    at: Literal["horizon", "reference"] = "horizon"
-    start_hours: _Hours = -24
-    end_hours: _Hours = 0
-    scale: Scale | None = None
-
-
-class HolidayFeature(TimeFeature):
-    """1 on public holidays: of a country, or on the dates given instead of them."""
-
-    country: str | None = Field(default=None, max_length=10)
-    subdivision: str | None = Field(default=None, max_length=20)
-    dates: list[date] | None = Field(default=None, min_length=1, max_length=10_000)
-
-    @model_validator(mode="after")
-    def _says_which_days(self) -> Self:
-        if self.country is None and self.dates is None:
-            raise ValueError("neither country nor dates are given")
-        if self.subdivision is not None and self.country is None:
-            raise ValueError("subdivision needs its country")
-        return self
-
-
-class TimeFeatures(Part):
-    """Which calendar features are appended to the inputs, always in this order."""
-
-    year: TimeFeature | None = None
-    month: TimeFeature | None = None
-    week: TimeFeature | None = None
-    day: TimeFeature | None = None
-    holiday: HolidayFeature | None = None
-
-    @property
-    def wanted(self) -> dict[str, TimeFeature]:
-        """Those that are asked for, by name, in their order."""
-        features = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: feature for name, feature in features.items() if feature is not None}
+    input: Whole = Field(ge=1, le=MAX_STEPS)
+    output: Whole = Field(ge=1, le=MAX_STEPS)
+    step_minutes: Real = Field(ge=LEAST_STEP_MINUTES, le=366 * 1440)
+    offset_minutes: Real = Field(default=0, ge=0, lt=1440)
 
 
 class Scaling(Part):
@@ -198,11 +101,11 @@ class Scaling(Part):
 class Split(Part):
     """Fractions of the windows."""
 
-    train: _Fraction = Field(default=0.7, gt=0)
-    validation: _Fraction = 0.2
-    test: _Fraction = Field(default=0.1, gt=0)
+    train: Fraction = Field(default=0.7, gt=0)
+    validation: Fraction = 0.2
+    test: Fraction = Field(default=0.1, gt=0)
     shuffle: bool = False
-    seed: _Whole = Field(default=0, ge=0, le=2**31 - 1)
+    seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
     embargo: bool = True
 
     @model_validator(mode="after")
@@ -221,7 +124,7 @@ class Configuration(Part):
     time_features: TimeFeatures = TimeFeatures()
     scaling: Scaling = Scaling()
     split: Split = Split()
-    season_hours: _Real | None = Field(
+    season_hours: Real | None = Field(
         default=None, gt=0, le=LONGEST_HOURS, description="None: found in the training part."
     )
     models: list[dict[str, Any]] = Field(default_factory=list, max_length=50)
@@ -229,8 +132,8 @@ class Configuration(Part):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        if value not in available_timezones():
-            near = difflib.get_close_matches(value, available_timezones(), n=1)
+        if value not in _zones():
+            near = difflib.get_close_matches(value, _zones(), n=1)
             raise ValueError(f"unknown time zone{f', did you mean {near[0]!r}?' if near else ''}")
         return value
 

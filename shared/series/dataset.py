@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from shared.series.configuration import Configuration, Scale, SeriesConfiguration
+from shared.series.configuration import Configuration, SeriesConfiguration
+from shared.series.configuration_fields import Scale
 from shared.series.drops import drop_report
 from shared.series.fitting import fit_scalers
 from shared.series.maker import SeriesByPlace, Side, WindowMaker
@@ -20,6 +21,7 @@ from shared.series.selection import select_windows
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.shortage import not_enough
 from shared.series.splits import Parts
+from shared.series.time_features import feature_of_each_column
 from shared.series.windows import target_step
 
 ArrayName = Literal["inputs", "targets", "inputs_scaled", "targets_scaled"]
@@ -120,7 +122,8 @@ def _fit(
         fitted = np.zeros(len(kept), dtype=bool)
         fitted[np.flatnonzero(kept)[parts.train]] = True
     scales: dict[Side, list[Scale | None]] = {
-        "inputs": [entry.scale for entry in configuration.inputs] + _feature_scales(configuration),
+        "inputs": [entry.scale for entry in configuration.inputs]
+        + [feature.scale for feature in feature_of_each_column(configuration)],
         "targets": [entry.scale for entry in configuration.outputs],
     }
     return {
@@ -131,14 +134,6 @@ def _fit(
         )
         for side in scales
     }
-
-
-def _feature_scales(configuration: Configuration) -> list[Scale | None]:
-    return [
-        feature.scale
-        for name, feature in configuration.time_features.wanted.items()
-        for _ in range(1 if name == "holiday" else 2)
-    ]
 
 
 def _target(configuration: Configuration, entry: SeriesConfiguration, series: Series, training_end: int) -> Target:

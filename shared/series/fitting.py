@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared.series.configuration import Scale
+from shared.series.configuration_fields import Scale
 from shared.series.scalers import Kind, Scaler
 from shared.series.series import Values
 

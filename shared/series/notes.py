@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.series.configuration import Configuration, SeriesConfiguration, TimeFeature
+from shared.series.configuration import Configuration, SeriesConfiguration
+from shared.series.configuration_calendar import TimeFeature
 
 _DEFAULT_HORIZON = (TimeFeature().start_hours, TimeFeature().end_hours)
 

@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
-import holidays
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from shared.problems import Category, ProblemError
-from shared.series.configuration import Configuration, HolidayFeature, Horizon, TimeFeature
+from shared.series.configuration import Configuration
+from shared.series.configuration_calendar import HolidayFeature, TimeFeature
+from shared.series.configuration_fields import Horizon
+from shared.series.holiday_days import HolidayDays, holiday_names
 from shared.series.sampling import Sampled
 from shared.series.series import Times, Values
 from shared.series.windows import Source, over_windows, sample_offsets
 
 _UTC_PERIODS = {"year": 31_557_600, "month": 2_629_800, "week": 604_800, "day": 86_400}
-CYCLES = tuple(_UTC_PERIODS)
 _DAY = 86_400
+_THURSDAY = 3
+"""The first of January 1970, counted from Monday."""
+_Evaluate = Callable[[Times], Values]
 
 
 def feature_names(configuration: Configuration) -> list[str]:
     """The columns' names in the order in which they are appended."""
-    wanted = configuration.time_features.wanted
-    names = [f"{name} {part}" for name in wanted if name in CYCLES for part in ("sine", "cosine")]
-    return [*names, "holiday"] if "holiday" in wanted else names
+    return [name for name, _ in _columns(configuration)]
+
+
+def feature_of_each_column(configuration: Configuration) -> list[TimeFeature]:
+    """For each column of :func:`feature_names` the feature that it is part of."""
+    return [feature for _, feature in _columns(configuration)]
+
+
+def _columns(configuration: Configuration) -> list[tuple[str, TimeFeature]]:
+    return [
+        (column, feature)
+        for name, feature in configuration.time_features.wanted.items()
+        for column in (
+            holiday_names(feature) if isinstance(feature, HolidayFeature) else [f"{name} sine", f"{name} cosine"]
+        )
+    ]
 
 
 def calendar_sources(configuration: Configuration, count: int) -> list[Source]:
     """Sources of the columns of :func:`feature_names`, of windows of N = ``count`` steps.
 
-    Asking one for windows raises a problem for an unknown country.
+    Raises a problem for an unknown country.
     """
     sources = []
     for name, feature in configuration.time_features.wanted.items():
         zone = configuration.timezone if feature.local else None
-        if isinstance(feature, HolidayFeature):
-            sources.append(_source(feature, count, _holiday_flags(feature, zone)))
-        else:
-            sources.append(_source(feature, count, _cycle(name, zone)))
+        evaluate = _flags(feature, zone) if isinstance(feature, HolidayFeature) else _cycle(name, zone)
+        sources.append(_source(feature, count, evaluate))
     return sources
 
 
-def _source(feature: TimeFeature, count: int, evaluate: Callable[[Times], Values]) -> Source:
+def _source(feature: TimeFeature, count: int, evaluate: _Evaluate) -> Source:
     offsets = np.zeros(count, dtype=np.int64)
     if feature.at == "horizon":
         horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
@@ -50,76 +64,52 @@ def _source(feature: TimeFeature, count: int, evaluate: Callable[[Times], Values
     return lambda references: over_windows(lambda at: Sampled(evaluate(at), None), references, offsets)
 
 
-def _cycle(name: str, zone: str | None) -> Callable[[Times], Values]:
+def _cycle(name: str, zone: str | None) -> _Evaluate:
     """Sine and cosine (2, m) of how much of the cycle has passed."""
 
     def evaluate(moments: Times) -> Values:
-        phase = 2 * np.pi * (moments / 1e9 / _UTC_PERIODS[name] if zone is None else _local_share(name, moments, zone))
+        share = moments / 1e9 / _UTC_PERIODS[name] if zone is None else _local_share(name, *_wall_clock(moments, zone))
+        phase = 2 * np.pi * share
         return np.stack([np.sin(phase), np.cos(phase)])
 
     return evaluate
 
 
-def _local_share(name: str, moments: Times, zone: str) -> Values:
+def _flags(feature: HolidayFeature, zone: str | None) -> _Evaluate:
+    """1 (columns, m) on the feature's days, else 0."""
+    calendar = HolidayDays(feature)
+    return lambda moments: calendar.flags(_wall_clock(moments, zone)[0])
+
+
+def _local_share(name: str, days: Times, seconds: Times) -> Values:
     """Seconds by wall clock since the start of the local year, month, week or day, over that cycle's length."""
-    local = _local(moments, zone)
-    seconds = (
-        local.dt.hour().cast(pl.Float64) * 3600
-        + local.dt.minute().cast(pl.Float64) * 60
-        + local.dt.second().cast(pl.Float64)
-    ).to_numpy()
-    days: Values
-    length: Values | float
+    passed: NDArray[np.int64]
+    length: NDArray[np.int64] | int
     match name:
         case "year":
-            days, length = (
-                local.dt.ordinal_day().to_numpy() - 1.0,
-                np.where(local.dt.is_leap_year().to_numpy(), 366, 365),
-            )
+            passed, length = _since_start(days, "Y")
         case "month":
-            days, length = local.dt.day().to_numpy() - 1.0, local.dt.days_in_month().to_numpy().astype(np.float64)
+            passed, length = _since_start(days, "M")
         case "week":
-            days, length = local.dt.weekday().to_numpy() - 1.0, 7.0
+            passed, length = (days + _THURSDAY) % 7, 7
         case _:
-            days, length = np.zeros(len(moments)), 1.0
-    share: Values = (days * _DAY + seconds) / (length * _DAY)
+            passed, length = np.zeros(len(days), dtype=np.int64), 1
+    share: Values = (passed * _DAY + seconds) / (length * _DAY)
     return share
 
 
-def _holiday_flags(feature: HolidayFeature, zone: str | None) -> Callable[[Times], Values]:
-    """1 (1, m) on the feature's days, else 0."""
-
-    def evaluate(moments: Times) -> Values:
-        days = _local(moments, zone or "UTC").dt.date()
-        years = range(days.min().year, days.max().year + 1)  # type: ignore[union-attr]
-        known = pl.Series(sorted(_holiday_dates(feature, years)), dtype=pl.Date)
-        return days.is_in(known.implode()).cast(pl.Float64).to_numpy()[None]
-
-    return evaluate
+def _since_start(days: Times, unit: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each day's year or month: how many days have passed, and how many it has."""
+    spans = days.astype("datetime64[D]").astype(f"datetime64[{unit}]")
+    first, behind = (edge.astype("datetime64[D]").astype(np.int64) for edge in (spans, spans + 1))
+    return days - first, behind - first
 
 
-def _holiday_dates(feature: HolidayFeature, years: range) -> set[date]:
-    if feature.dates is not None:
-        return set(feature.dates)
-    try:
-        return set(holidays.country_holidays(str(feature.country), subdiv=feature.subdivision, years=years))
-    except NotImplementedError as error:
-        raise _bad_holidays(f"time_features.holiday: {error}") from error
-
-
-def _bad_holidays(detail: str) -> ProblemError:
-    return ProblemError(
-        Category.DATA_VALIDATION,
-        title="The holidays are not known",
-        detail=detail,
-        recovery=[
-            "Give an ISO 3166 country code such as AT, and its subdivision if any.",
-            "Or give dates instead.",
-        ],
-    )
-
-
-def _local(moments: Times, zone: str) -> pl.Series:
-    """What clocks in the zone show; without the zone, in which an hour a year does not exist."""
-    utc = pl.Series(moments).cast(pl.Datetime("ns", "UTC"))
-    return utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+def _wall_clock(moments: Times, zone: str | None) -> tuple[Times, Times]:
+    """What calendars and clocks show, in UTC or a zone: days since 1970-01-01, and whole seconds of the day."""
+    seconds = moments // 10**9
+    if zone is not None:
+        utc = pl.Series(seconds * 1000).cast(pl.Datetime("ms", "UTC"))
+        local = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        seconds = local.dt.timestamp("ms").to_numpy() // 1000
+    return seconds // _DAY, seconds % _DAY

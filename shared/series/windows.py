@@ -11,7 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from shared.series.configuration import Configuration, Horizon, SeriesConfiguration, TimeSteps
+from shared.series.configuration import Configuration, SeriesConfiguration, TimeSteps
+from shared.series.configuration_fields import Horizon
 from shared.series.references import References
 from shared.series.rows import Issues, Rows, SeriesRows
 from shared.series.sampling import NO_CAUSE, Causes, Drop, Sampled, average, last_known, linear, nearest, step_mean

@@ -26,7 +26,7 @@ def feature_columns(document: dict[str, Any], t: int, count: int, sample_times: 
             times = sample_times(t, settings["start_hours"], settings["end_hours"], count)
         zone = ZoneInfo(document["timezone"]) if settings["local"] else None
         if name == "holiday":
-            columns.append([1.0 if is_holiday(settings, day_of(time, zone)) else 0.0 for time in times])
+            columns += day_columns(settings, [day_of(time, zone) for time in times])
         else:
             phases = [2 * math.pi * share(name, time, zone) for time in times]
             columns += [[math.sin(phase) for phase in phases], [math.cos(phase) for phase in phases]]
@@ -56,6 +56,19 @@ def moment(time: int, zone: tzinfo) -> datetime:
 
 def day_of(time: int, zone: tzinfo | None) -> date:
     return moment(time, zone or UTC).date()
+
+
+def day_columns(settings: dict[str, Any], days: list[date]) -> list[list[float]]:
+    columns = []
+    one_day = timedelta(days=1)
+    if settings["country"] is not None or settings["dates"] is not None:
+        columns.append([is_holiday(settings, day) for day in days])
+    if settings["day_before"]:
+        columns.append([is_holiday(settings, day + one_day) for day in days])
+    if settings["day_after"]:
+        columns.append([is_holiday(settings, day - one_day) for day in days])
+    columns += [[day.isoformat() in own for day in days] for own in settings["lists"].values()]
+    return [[1.0 if flag else 0.0 for flag in column] for column in columns]
 
 
 def is_holiday(settings: dict[str, Any], day: date) -> bool:

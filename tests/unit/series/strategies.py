@@ -103,6 +103,15 @@ def entries(draw: st.DrawFn, role: str, name: str) -> dict[str, Any]:
     return entry
 
 
+def _holidays() -> st.SearchStrategy[dict[str, Any]]:
+    days = st.lists(_DAYS.map(str), min_size=1, max_size=4, unique=True)
+    lists = st.dictionaries(st.sampled_from(["shutdown", "school"]), days)
+    beside = st.fixed_dictionaries({"day_before": st.booleans(), "day_after": st.booleans(), "lists": lists})
+    country = st.sampled_from([{"country": "AT"}, {"country": "US", "subdivision": "CA"}])
+    both = st.builds(lambda one, other: one | other, st.one_of(country, days.map(lambda own: {"dates": own})), beside)
+    return st.one_of(both, days.map(lambda own: {"lists": {"shutdown": own}}))
+
+
 @st.composite
 def features(draw: st.DrawFn) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
@@ -111,10 +120,7 @@ def features(draw: st.DrawFn) -> dict[str, Any]:
             wanted[name] = {"local": draw(st.booleans()), "at": draw(st.sampled_from(["horizon", "reference"]))}
             wanted[name] |= draw(horizons())
     if "holiday" in wanted:
-        own = st.lists(_DAYS.map(str), min_size=1, max_size=4, unique=True).map(lambda days: {"dates": days})
-        wanted["holiday"] |= draw(
-            st.one_of(st.sampled_from([{"country": "AT"}, {"country": "US", "subdivision": "CA"}]), own)
-        )
+        wanted["holiday"] |= draw(_holidays())
     return wanted
 
 
