@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from shared.series.windows import target_step_minutes
 if TYPE_CHECKING:
     # Whoever only reads datasets needs none of what makes them.
     from shared.series.dataset import ArrayName, Dataset
+    from shared.series.maker import Side
 
 FORMAT_VERSION = 1
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -96,7 +97,8 @@ def make_manifest(configuration: Configuration, dataset: Dataset, file_hashes: M
         "notes": configuration_notes(configuration),
         "first_reference_time": moment_text(int(dataset.reference_times[0])),
         "last_reference_time": moment_text(int(dataset.reference_times[-1])),
-        "scalers": {side: [scaler.to_json() for scaler in scalers] for side, scalers in dataset.scalers.items()},
+        "scalers": _scalers(dataset.scalers),
+        "backtests": [{**asdict(one.fold), "scalers": _scalers(one.scalers)} for one in dataset.folds],
         "targets": [
             {
                 "name": name,
@@ -108,6 +110,10 @@ def make_manifest(configuration: Configuration, dataset: Dataset, file_hashes: M
         ],
         "software": {"numpy": np.__version__, "polars": pl.__version__},
     }
+
+
+def _scalers(scalers: Mapping[Side, list[Scaler]]) -> dict[str, list[dict[str, Any]]]:
+    return {side: [scaler.to_json() for scaler in of_side] for side, of_side in scalers.items()}
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:

@@ -98,8 +98,17 @@ class Scaling(Part):
     kind: Literal["minmax", "standard", "none"] = "minmax"
 
 
+class Backtest(Part):
+    """Rolling-origin folds at the end of the windows, each trained on all that is before it."""
+
+    folds: Whole = Field(ge=1, le=100)
+    windows: Whole | None = Field(
+        default=None, ge=1, le=MAX_REFERENCES, description="In each fold's test; None: as in the test part."
+    )
+
+
 class Split(Part):
-    """Fractions of the windows."""
+    """Fractions of the windows, and folds for back-tests."""
 
     train: Fraction = Field(default=0.7, gt=0)
     validation: Fraction = 0.2
@@ -107,6 +116,13 @@ class Split(Part):
     shuffle: bool = False
     seed: Whole = Field(default=0, ge=0, le=2**31 - 1)
     embargo: bool = True
+    backtest: Backtest | None = None
+
+    @model_validator(mode="after")
+    def _backtests_are_in_order_of_time(self) -> Self:
+        if self.backtest is not None and self.shuffle:
+            raise ValueError("backtest needs windows in the order of time: leave out shuffle")
+        return self
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:

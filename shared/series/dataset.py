@@ -17,10 +17,10 @@ from shared.series.maker import SeriesByPlace, Side, WindowMaker
 from shared.series.metrics import naive_error
 from shared.series.scalers import Scaler
 from shared.series.season import find_season, on_grid
-from shared.series.selection import select_windows
+from shared.series.selection import Selection, select_windows
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.shortage import not_enough
-from shared.series.splits import Parts
+from shared.series.splits import Fold, Indices, Parts, rolling_origins
 from shared.series.time_features import feature_of_each_column
 from shared.series.windows import target_step
 
@@ -38,6 +38,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class FittedFold:
+    """A fold of a back-test and the scalers of its training windows."""
+
+    fold: Fold
+    scalers: dict[Side, list[Scaler]]
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Windows ``inputs`` (n, I, F_in) and ``targets`` (n, O, F_out), made when they are asked for.
 
@@ -47,6 +55,7 @@ class Dataset:
     reference_times: Times
     parts: Parts
     scalers: dict[Side, list[Scaler]]
+    folds: list[FittedFold]
     report: dict[str, Any]
     """What became of the reference times (see ``drops.py``)."""
     series: list[dict[str, Any]]
@@ -92,13 +101,14 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
     report = drop_report(found.blame, maker.entries, maker.references)
     if found.missing:
         raise not_enough(configuration, series, found, report)
-    kept = found.blame.kept
+    fitted = np.arange(len(references)) if configuration.scaling.fit == "all" else parts.train
     entries = [(entry, series[place]) for place, entry in enumerate(configuration.series)]
     training_end = int(references[parts.train].max())
     return Dataset(
         reference_times=references,
         parts=parts,
-        scalers=_fit(configuration, maker, kept, parts),
+        scalers=_fit(configuration, found, fitted),
+        folds=_folds(configuration, found),
         report=report,
         series=[
             {"name": entry.label, "role": entry.role, "kind": entry.kind, "unit": entry.unit, **one.describe()}
@@ -106,7 +116,7 @@ def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Datase
         ],
         targets=[_target(configuration, entry, one, training_end) for entry, one in entries if entry.role == "output"],
         _maker=maker,
-        _kept=kept,
+        _kept=found.blame.kept,
     )
 
 
@@ -114,13 +124,11 @@ def _side(name: ArrayName) -> Side:
     return "inputs" if name.startswith("inputs") else "targets"
 
 
-def _fit(
-    configuration: Configuration, maker: WindowMaker, kept: NDArray[np.bool_], parts: Parts
-) -> dict[Side, list[Scaler]]:
-    fitted = kept
-    if configuration.scaling.fit == "train":
-        fitted = np.zeros(len(kept), dtype=bool)
-        fitted[np.flatnonzero(kept)[parts.train]] = True
+def _fit(configuration: Configuration, found: Selection, windows: Indices) -> dict[Side, list[Scaler]]:
+    """Scalers learned from these windows alone."""
+    maker, kept = found.maker, found.blame.kept
+    fitted = np.zeros(len(kept), dtype=bool)
+    fitted[np.flatnonzero(kept)[windows]] = True
     scales: dict[Side, list[Scale | None]] = {
         "inputs": [entry.scale for entry in configuration.inputs]
         + [feature.scale for feature in feature_of_each_column(configuration)],
@@ -134,6 +142,15 @@ def _fit(
         )
         for side in scales
     }
+
+
+def _folds(configuration: Configuration, found: Selection) -> list[FittedFold]:
+    """Each with scalers that know its training windows alone."""
+    split, references = configuration.split, found.reference_times
+    return [
+        FittedFold(fold, _fit(configuration, found, np.arange(fold.train_stop)))
+        for fold in rolling_origins(references, split, len(found.parts.test), found.reach)
+    ]
 
 
 def _target(configuration: Configuration, entry: SeriesConfiguration, series: Series, training_end: int) -> Target:

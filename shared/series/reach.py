@@ -9,10 +9,22 @@ import numpy as np
 from shared.series.configuration import Configuration, SeriesConfiguration
 from shared.series.maker import SeriesByPlace
 from shared.series.series import Series
+from shared.series.splits import Reach
 from shared.series.windows import sample_offsets, step_interval
 
-Reads = Callable[[int], int]
-"""From a reference time to the latest time, in ns, that its window depends on; it never falls as time rises."""
+_Reads = Callable[[int], int]
+
+
+def reach_of_windows(configuration: Configuration, series: SeriesByPlace) -> Reach:
+    """Windows read up to the latest sample of any series, or the row behind it where it lies between rows.
+
+    They depend on the reference time itself, too: what is known of a target's past ends there.
+    """
+    first, _ = sample_span(configuration)
+    each = [
+        _reads(entry, series[place], _steps(configuration, entry)) for place, entry in enumerate(configuration.series)
+    ]
+    return Reach(first, lambda reference: max(reference, *(reads(reference) for reads in each)))
 
 
 def sample_span(configuration: Configuration) -> tuple[int, int]:
@@ -22,16 +34,9 @@ def sample_span(configuration: Configuration) -> tuple[int, int]:
     return first, max([0, *(_last_offset(entry, _steps(configuration, entry)) for entry in moving)])
 
 
-def reads_until(configuration: Configuration, series: SeriesByPlace) -> Reads:
-    """The latest sample of any series, or the row behind it where it lies between rows."""
-    each = [
-        _reads(entry, series[place], _steps(configuration, entry)) for place, entry in enumerate(configuration.series)
-    ]
-    return lambda reference: max(reads(reference) for reads in each)
-
-
-def _reads(entry: SeriesConfiguration, series: Series, count: int) -> Reads:
+def _reads(entry: SeriesConfiguration, series: Series, count: int) -> _Reads:
     if entry.kind == "current":
+        # The reference time, which counts anyway.
         return lambda reference: reference
     last = _last_offset(entry, count)
     if entry.average or entry.method == "mean" or entry.kind == "forecast":

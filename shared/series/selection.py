@@ -8,9 +8,9 @@ import numpy as np
 
 from shared.series.configuration import Configuration
 from shared.series.maker import Blame, SeriesByPlace, WindowMaker
-from shared.series.reach import reads_until, sample_span
+from shared.series.reach import reach_of_windows
 from shared.series.series import Times
-from shared.series.splits import Parts, split_windows
+from shared.series.splits import Parts, Reach, split_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Selection:
     blame: Blame
     reference_times: Times
     parts: Parts
+    reach: Reach
     missing: list[str]
 
     @property
@@ -34,9 +35,9 @@ def select_windows(configuration: Configuration, series: SeriesByPlace) -> Selec
     maker = WindowMaker(configuration, series)
     blame = maker.blame()
     kept = maker.references.first + np.flatnonzero(blame.kept) * maker.references.step
-    earliest, _ = sample_span(configuration)
-    parts = split_windows(kept, configuration.split, earliest, reads_until(configuration, series))
-    return Selection(maker, blame, kept, parts, missing_parts(parts, configuration))
+    reach = reach_of_windows(configuration, series)
+    parts = split_windows(kept, configuration.split, reach)
+    return Selection(maker, blame, kept, parts, reach, missing_parts(parts, configuration))
 
 
 def missing_parts(parts: Parts, configuration: Configuration) -> list[str]:

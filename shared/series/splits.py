@@ -1,18 +1,30 @@
-"""Train, validation and test windows (algorithms section 5)."""
+"""Train, validation and test windows, and folds for back-tests (algorithms section 5)."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.problems import Category, ProblemError
 from shared.series.configuration import Split
 from shared.series.series import Times
 
 Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What windows depend on: ``first_sample`` is the earliest sample's offset in ns from the reference time.
+
+    ``reads_until`` gives for a reference time the latest time in ns that its window depends on; it never falls.
+    """
+
+    first_sample: int
+    reads_until: Callable[[int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +37,20 @@ class Parts:
     embargoed: int
 
 
-def split_windows(references: Times, split: Split, first_sample: int, reads_until: Callable[[int], int]) -> Parts:
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A back-test: trained on the windows before ``train_stop``, tested on ``test_start`` to ``test_stop - 1``."""
+
+    train_stop: int
+    test_start: int
+    test_stop: int
+
+
+def split_windows(references: Times, split: Split, reach: Reach) -> Parts:
     """Cut n windows by fractions, chronologically or after a seeded permutation.
 
     With the embargo, windows at the end of an earlier part that read anything from the first sample of the later
-    part on are left out: ``first_sample`` is that sample's offset in ns from its reference time, ``reads_until`` gives
-    for a reference time the latest time in ns that its window depends on, and never falls. A shuffled split has no
-    borders in time, so the embargo does not apply to it.
+    part on are left out. A shuffled split has no borders in time, so the embargo does not apply to it.
     """
     count = len(references)
     order = np.random.default_rng(split.seed).permutation(count) if split.shuffle else np.arange(count)
@@ -39,26 +58,48 @@ def split_windows(references: Times, split: Split, first_sample: int, reads_unti
     train, validation, test = np.split(order.astype(np.int64), [train_count, train_count + validation_count])
     if not split.embargo or split.shuffle:
         return Parts(train, validation, test, 0)
-
-    def before(earlier: Indices, later: Indices) -> Indices:
-        if len(later) == 0:
-            return earlier
-        border = int(references[later[0]]) + first_sample
-        return earlier[: bisect_left(earlier, border, key=lambda window: reads_until(int(references[window])))]
-
-    kept_validation = before(validation, test)
-    kept_train = before(train, kept_validation if len(kept_validation) else test)
+    kept_validation = _before(validation, test, references, reach)
+    kept_train = _before(train, kept_validation if len(kept_validation) else test, references, reach)
     dropped = len(train) - len(kept_train) + len(validation) - len(kept_validation)
     return Parts(kept_train, kept_validation, test, dropped)
 
 
-def rolling_origins(count: int, folds: int, test_count: int) -> Iterator[tuple[Indices, Indices]]:
-    """Back-test splits of n windows in time order: each fold trains on all before its ``test_count`` windows.
+def rolling_origins(references: Times, split: Split, test_count: int, reach: Reach) -> list[Fold]:
+    """The folds that ``split.backtest`` asks for, none if it does not; ``test_count`` windows if it names no number.
 
-    Raises ValueError when there are too few windows for that many folds.
+    With the embargo, a fold does not train on windows that read anything from its test's first sample on. Raises
+    INSUFFICIENT_DATA where a fold would have nothing to train on.
     """
-    first = count - folds * test_count
-    if first < 1:
-        raise ValueError(f"{folds} folds of {test_count} windows need more than {count} windows")
-    for start in range(first, count, test_count):
-        yield np.arange(start, dtype=np.int64), np.arange(start, start + test_count, dtype=np.int64)
+    if split.backtest is None:
+        return []
+    count, tested = len(references), split.backtest.windows or test_count
+    starts = [count - fold * tested for fold in range(split.backtest.folds, 0, -1)]
+    windows = np.arange(count, dtype=np.int64)
+    folds = []
+    for start in starts:
+        train = windows[: max(start, 0)]
+        if split.embargo and start > 0:
+            train = _before(train, windows[start:], references, reach)
+        if len(train) == 0:
+            raise _too_many_folds(split.backtest.folds, tested, count)
+        folds.append(Fold(len(train), start, start + tested))
+    return folds
+
+
+def _before(earlier: Indices, later: Indices, references: Times, reach: Reach) -> Indices:
+    """Those of the earlier windows that read nothing from the later ones' first sample on."""
+    if len(later) == 0:
+        return earlier
+    border = int(references[later[0]]) + reach.first_sample
+    return earlier[: bisect_left(earlier, border, key=lambda window: reach.reads_until(int(references[window])))]
+
+
+def _too_many_folds(folds: int, tested: int, count: int) -> ProblemError:
+    return ProblemError(
+        Category.INSUFFICIENT_DATA,
+        title="Not enough data for so many back-tests",
+        detail=f"split.backtest: {folds} folds of {tested} windows leave the first of them nothing to train on, "
+        f"for there are {count} windows.",
+        recovery=["Ask for fewer folds.", "Give split.backtest.windows a smaller number."],
+        technical_details={"windows": count, "folds": folds, "tested": tested},
+    )

@@ -26,6 +26,11 @@ _HOURS = st.one_of(
     st.integers(-8, 8).map(lambda quarters: quarters / 4),
     st.floats(-2, 2, allow_nan=False).map(lambda hours: round(hours, 3)),
 )
+_SHARES = (
+    {"train": 0.5, "validation": 0.25, "test": 0.25},
+    {"train": 0.7, "validation": 0.2, "test": 0.1},
+    {"train": 0.6, "validation": 0.0, "test": 0.4},
+)
 _DAYS = st.dates(min_value=np.datetime64("2023-12-30").item(), max_value=np.datetime64("2024-01-04").item())
 
 
@@ -144,6 +149,6 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], dict[int, Series]]:
         },
         "timezone": draw(st.sampled_from(ZONES)),
         "time_features": draw(features()),
-        "split": {"train": 0.5, "validation": 0.25, "test": 0.25, "embargo": draw(st.booleans())},
+        "split": {**draw(st.sampled_from(_SHARES)), "embargo": draw(st.booleans())},
     }
     return document, series

@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from shared.series.configuration import parse_configuration
 from shared.series.maker import KEPT, WindowMaker
 from shared.series.sampling import Drop
+from shared.series.selection import select_windows
 from shared.series.series import Series, Values
+from tests.reference.parts import chronological_parts
 from tests.reference.windows import make_windows
 from tests.unit.series.examples import as_rows
 from tests.unit.series.strategies import cases
 
 Case = tuple[dict[str, Any], dict[int, Series]]
-many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def made(maker: WindowMaker, side: Any) -> Values:
@@ -49,3 +51,18 @@ def test_f72_windows_features_and_drops_are_those_of_the_slow_reference(case: Ca
     if expected.reference_times:
         np.testing.assert_allclose(made(maker, "inputs"), expected.inputs, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(made(maker, "targets"), expected.targets, rtol=1e-9, atol=1e-9)
+
+
+@given(cases())
+@many
+def test_parts_are_those_of_the_slow_reference(case: Case) -> None:
+    document, series = case
+    configuration = parse_configuration(document)
+    stored, rows = configuration.model_dump(mode="json"), [as_rows(series[place]) for place in sorted(series)]
+
+    found = select_windows(configuration, series)
+
+    expected = chronological_parts(stored, rows, found.reference_times.tolist())
+    parts = found.parts
+    assert {name: getattr(parts, name).tolist() for name in expected} == expected
+    assert parts.embargoed == len(found.reference_times) - sum(map(len, expected.values()))

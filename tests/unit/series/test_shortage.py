@@ -16,7 +16,7 @@ from shared.series.reach import sample_span
 from shared.series.selection import missing_parts
 from shared.series.series import Series
 from shared.series.shortage import windows_needed
-from shared.series.splits import split_windows
+from shared.series.splits import Reach, split_windows
 from tests.unit.series.examples import HOUR, changed, document, hourly
 
 
@@ -142,7 +142,9 @@ def test_as_many_windows_as_needed_leave_some_in_every_part_and_fewer_do_not(
 
     def missing(count: int) -> list[str]:
         references = np.arange(count, dtype=np.int64) * step
-        return missing_parts(split_windows(references, configuration.split, first, lambda t: t + last), configuration)
+        return missing_parts(
+            split_windows(references, configuration.split, Reach(first, lambda t: t + last)), configuration
+        )
 
     needed = windows_needed(configuration, step)
 
