@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
-from services.upload.analysis.cells import number
-from services.upload.analysis.document import DecimalMark, Kind
-from services.upload.analysis.table import Table
+from services.upload.analysis.document import Kind
 
 TIME = "time"
 """Name of the canonical copy's time column; no column of numbers bears it."""
@@ -17,7 +16,9 @@ TIME = "time"
 # Labels are stripped: no column's name begins with a blank.
 _KEPT = " kept"
 _ROW_GROUP_ROWS = 262_144
-_COMPRESSION_LEVEL = 1
+_ROW_GROUP_VALUES = 4_000_000
+_SORTED_AT_ONCE = 16_000_000
+"""Values that are sorted in memory; what is larger is sorted in as many parts as it takes."""
 
 
 def canonical_names(labels: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
@@ -44,31 +45,45 @@ def _numbered(name: str, taken: set[str]) -> str:
     return f"{name} ({count})"
 
 
-def write_canonical(
-    table: Table,
-    numbers: Mapping[int, str],
-    mark: DecimalMark,
-    *,
-    utc: pl.Series,
-    kept: pl.Series,
-    path: Path,
-) -> None:
-    """Write ``TIME`` (UTC, nanoseconds) and one float64 column for each of ``numbers`` (index: name) to ``path``.
-
-    ``utc`` has the time of each row; ``kept`` says which rows are written. The same file gives the same bytes.
-    """
-    rows = table.rows().select(number(pl.col(str(index)), mark).alias(name) for index, name in numbers.items())
-    rows = pl.concat([pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME)]), rows], how="horizontal")
-    if not kept.all():
-        rows = pl.concat([rows, pl.LazyFrame([kept.alias(_KEPT)])], how="horizontal").filter(_KEPT).drop(_KEPT)
-    if not utc.filter(kept).is_sorted():
-        rows = rows.sort(TIME)
-    table.read(
-        rows.sink_parquet(
-            path,
-            compression="zstd",
-            compression_level=_COMPRESSION_LEVEL,
-            row_group_size=_ROW_GROUP_ROWS,
-            lazy=True,
-        )
+def sink(rows: pl.LazyFrame, path: Path, *, columns: int) -> None:
+    """Write rows in bounded memory. The same rows give the same bytes."""
+    rows.sink_parquet(
+        path,
+        compression="lz4",
+        row_group_size=max(1, min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // (columns + 1))),
+        statistics=False,
     )
+
+
+def write_canonical(source: Path, numbers: Mapping[str, str], *, utc: pl.Series, kept: pl.Series, path: Path) -> None:
+    """Write ``TIME`` (UTC, nanoseconds) and one float64 column for each of ``numbers`` to ``path``.
+
+    ``source`` is a Parquet file with these numbers, by the names that they have there and get here; ``utc`` has the
+    time of each of its rows, and ``kept`` says which of them are written.
+    """
+    rows = pl.concat(
+        [
+            pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME), kept.alias(_KEPT)]),
+            pl.scan_parquet(source).select(pl.col(there).alias(here) for there, here in numbers.items()),
+        ],
+        how="horizontal",
+    )
+    rows = rows.filter(_KEPT).drop(_KEPT)
+    times = utc.filter(kept)
+    if not times.is_sorted():
+        rows = _sorted(rows, times, columns=len(numbers))
+    sink(rows, path, columns=len(numbers))
+
+
+def _sorted(rows: pl.LazyFrame, times: pl.Series, *, columns: int) -> pl.LazyFrame:
+    """The rows in order of their times, which are all different: one stretch of time after the other."""
+    begins = times.sort().gather_every(max(1, _SORTED_AT_ONCE // (columns + 1))).cast(pl.Int64)
+    ends = begins.shift(-1)
+
+    def stretches(*_: object) -> Iterator[pl.DataFrame]:
+        time = pl.col(TIME).cast(pl.Int64)
+        for begin, end in zip(begins, ends, strict=True):
+            inside = time >= begin if end is None else time.is_between(begin, end, closed="left")
+            yield rows.filter(inside).collect(engine="streaming").sort(TIME)
+
+    return register_io_source(stretches, schema=rows.collect_schema())

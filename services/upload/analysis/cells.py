@@ -17,6 +17,11 @@ _NUMBER = {
 }
 
 
+def other_mark(mark: DecimalMark) -> DecimalMark:
+    """A comma for a point and the other way round."""
+    return "," if mark == "." else "."
+
+
 def is_missing(cell: str) -> bool:
     """Whether the cell is empty or says that there is no value."""
     return cell.strip().lower() in MISSING_TOKENS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from services.upload.analysis.refusal import refusal
@@ -36,16 +35,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"(\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]", "a JSON document"),
 )
 # A quote elsewhere is a mark for inches or minutes and belongs to its cell.
-_OPENING_QUOTE = re.compile(rb'(?:^|[,;\t|\n])"')
+_OPENING_QUOTE = re.compile(rb'[,;\t|\n]"')
 _SAVE_AS_CSV = ["Save or export the data as CSV and upload that file."]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a whole UTF-8 file has: ``lines``, a last one without line feed included; ``quoted``, if any cell is."""
-
-    lines: int
-    quoted: bool
 
 
 def refuse_other_formats(path: Path, file_name: str) -> None:
@@ -69,30 +60,50 @@ def refuse_other_formats(path: Path, file_name: str) -> None:
             )
 
 
-def survey(path: Path, file_name: str) -> Survey:
-    """Read the whole UTF-8 file once, in blocks.
+def has_quotes(path: Path, file_name: str) -> bool:
+    """Whether any cell of a UTF-8 file is quoted; reads all of it, in blocks.
 
     Raises DATA_VALIDATION for NUL bytes and for a line longer than ``MAX_LINE_BYTES``, naming the line.
     """
-    line_feeds = line_bytes = 0
+    line_bytes = position = 0
     quoted = False
+    before = b"\n"
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
-            if (position := block.find(b"\0")) >= 0:
-                raise refusal(
-                    file_name,
-                    title="This is binary data, not a CSV file",
-                    found="there is a NUL byte, which no text has.",
-                    line=line_feeds + block.count(b"\n", 0, position) + 1,
-                    recovery=_SAVE_AS_CSV,
-                )
+            if (nul := block.find(b"\0")) >= 0:
+                raise _binary(file_name, _line_at(path, position + nul))
             first = block.find(b"\n")
             if line_bytes + (first if first >= 0 else len(block)) > MAX_LINE_BYTES:
-                raise _line_too_long(file_name, line_feeds + 1)
+                raise _line_too_long(file_name, _line_at(path, position))
             line_bytes = len(block) - block.rfind(b"\n") - 1 if first >= 0 else line_bytes + len(block)
-            line_feeds += block.count(b"\n")
-            quoted = quoted or (b'"' in block and _OPENING_QUOTE.search(block) is not None)
-    return Survey(lines=line_feeds + (line_bytes > 0), quoted=quoted)
+            quoted = quoted or (b'"' in block and _OPENING_QUOTE.search(before + block) is not None)
+            before = block[-1:]
+            position += len(block)
+    return quoted
+
+
+def lines_before(path: Path, position: int) -> int:
+    """How many lines end before this byte of the file."""
+    lines = 0
+    with path.open("rb") as file:
+        while position and (block := file.read(min(BLOCK_BYTES, position))):
+            lines += block.count(b"\n")
+            position -= len(block)
+    return lines
+
+
+def _line_at(path: Path, position: int) -> int:
+    return lines_before(path, position) + 1
+
+
+def _binary(file_name: str, line: int) -> ProblemError:
+    return refusal(
+        file_name,
+        title="This is binary data, not a CSV file",
+        found="there is a NUL byte, which no text has.",
+        line=line,
+        recovery=_SAVE_AS_CSV,
+    )
 
 
 def _line_too_long(file_name: str, line: int) -> ProblemError:

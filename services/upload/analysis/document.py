@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
 
 Encoding = Literal["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1"]
 Delimiter = Literal[",", ";", "\t", "|"]
@@ -22,17 +24,45 @@ class Part(BaseModel):
 
 
 class AnalysisOverrides(Part):
-    """What a person decided instead of the analysis. Columns are chosen by index, never by header text."""
+    """What a person decided instead of the analysis; what is left out, the analysis decides.
+
+    Columns are chosen by index, counted from 0, never by header text. Names are taken in camelCase, too.
+    """
+
+    model_config = ConfigDict(validate_by_alias=True, alias_generator=AliasGenerator(validation_alias=to_camel))
 
     encoding: Encoding | None = None
     delimiter: Delimiter | None = None
     decimal_mark: DecimalMark | None = None
     has_header: bool | None = None
     time_column: int | None = Field(default=None, ge=0)
-    time_format: str | None = Field(
-        default=None, description="A candidate's format, or its date part alone: dd/mm/yyyy decides day before month."
+    clock_column: int | None = Field(
+        default=None, ge=0, description="The column with the time of day, where date and time are in two."
     )
-    text_columns: list[int] = Field(default_factory=list, description="Indices of columns not to be read as numbers.")
+    day_first: bool | None = Field(
+        default=None, description="Whether 03/04/2024 is the 3rd of April (true) or the 4th of March (false)."
+    )
+    time_format: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="A candidate's format or its date part alone (dd/mm/yyyy), or a pattern like %d %b %Y %H:%M.",
+    )
+    timezone: str | None = Field(
+        default=None,
+        description="The zone of times written without an offset, like Europe/Vienna; else UTC is assumed.",
+    )
+    text_columns: list[int] = Field(
+        default_factory=list, max_length=2000, description="Indices of columns not to be read as numbers."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str | None) -> str | None:
+        # These two are made by some systems for their own use.
+        if value is not None and value not in available_timezones() - {"localtime", "Factory"}:
+            raise ValueError(f"{value!r} is no name of the time zone database, like Europe/Vienna or UTC")
+        return value
 
 
 class Unreadable(Part):
@@ -89,7 +119,7 @@ class RejectedRow(Part):
 class Ambiguity(Part):
     """Something that can be read in more than one way, and the choice that was made."""
 
-    subject: Literal["day_month", "time_column", "repeated_hour"]
+    subject: Literal["day_month", "time_column", "timezone", "repeated_hour"]
     column: str | None
     choice: str | None
     alternatives: list[str]
@@ -109,7 +139,10 @@ class Analysis(Part):
     columns: list[Column]
     time_candidates: list[TimeCandidate] = Field(description="Best first; the first one was taken.")
     time_column: str
-    timezone: str
+    timezone: str = Field(description="The zone that times without an offset were read in; UTC where they have one.")
+    timezone_source: Literal["given", "assumed", "offset"] = Field(
+        description="Given by a person, assumed for want of anything that says it, or said by the times themselves."
+    )
     first_time: str = Field(description="ISO 8601, UTC.")
     last_time: str
     step_minutes: float | None = Field(description="Median distance of neighbouring times; none for one row.")
@@ -125,3 +158,4 @@ class Analysis(Part):
     canonical_rows: int
     ambiguities: list[Ambiguity]
     preview: list[list[str]] = Field(description="The first rows of data, cells as written.")
+    overrides: AnalysisOverrides = Field(description="What a person decided; everything else was found.")

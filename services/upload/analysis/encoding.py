@@ -38,6 +38,8 @@ def detect_encoding(path: Path, file_name: str) -> Encoding:
 
 
 def _detect_single_bytes(path: Path, file_name: str, *, marked: bool) -> Encoding:
+    if _is_utf8(path):
+        return "utf-8-sig" if marked else "utf-8"
     # Bytes that are no UTF-8 come out as lone surrogates, so both kinds can be counted in one pass.
     decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
     fitting = broken = lines = first_broken_line = 0
@@ -54,8 +56,6 @@ def _detect_single_bytes(path: Path, file_name: str, *, marked: bool) -> Encodin
                 windows = windows and not _NOT_IN_WINDOWS_1252.search(block)
             lines += text.count("\n")
         broken += len(decoder.decode(b"", final=True))
-    if not broken:
-        return "utf-8-sig" if marked else "utf-8"
     if marked or fitting >= broken:
         raise refusal(
             file_name,
@@ -65,6 +65,22 @@ def _detect_single_bytes(path: Path, file_name: str, *, marked: bool) -> Encodin
             recovery=_SAVE_AS_UTF8,
         )
     return "windows-1252" if windows else "iso-8859-1"
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    begun = b""
+    with path.open("rb") as file:
+        try:
+            while block := file.read(BLOCK_BYTES):
+                # Most files are ASCII, and to find that out is much cheaper than to decode them.
+                if begun or not block.isascii():
+                    decoder.decode(block)
+                    begun = decoder.getstate()[0]
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def as_utf8(path: Path, encoding: Encoding, copy: Path, *, file_name: str, verified: bool) -> Path:

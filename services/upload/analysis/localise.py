@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.refusal import refusal
+from services.upload.analysis.steps import Steps, steps_of
 
 
 @dataclass(frozen=True)
@@ -14,22 +14,10 @@ class Localised:
     """``utc`` has one entry per row, null where there is no time or where it does not exist in the zone."""
 
     utc: pl.Series
+    steps: Steps
+    """Those between the times that are there."""
     repeated: int
     """Rows whose local time happens twice."""
-
-
-def check_timezone(timezone: str, file_name: str) -> None:
-    """Raises DATA_VALIDATION unless ``timezone`` is a name of the time zone database."""
-    try:
-        pl.Series([], dtype=pl.Datetime("ns")).dt.replace_time_zone(timezone)
-    except pl.exceptions.PolarsError as error:
-        raise refusal(
-            file_name,
-            title="The time zone is not known",
-            found="the zone of its times has no entry in the time zone database.",
-            value=timezone,
-            recovery=["Give a name like Europe/Vienna or UTC."],
-        ) from error
 
 
 def localise(times: pl.Series, timezone: str) -> Localised:
@@ -43,7 +31,7 @@ def localise(times: pl.Series, timezone: str) -> Localised:
         second = _second_passes(times.gather(repeated), falling=falling)
         rows = repeated.filter(second)
         earliest = earliest.scatter(rows, latest.gather(rows))
-    return Localised(earliest, len(repeated))
+    return Localised(earliest, steps_of(earliest.drop_nulls()), len(repeated))
 
 
 def _in_zone(times: pl.Series, timezone: str, ambiguous: str) -> pl.Series:

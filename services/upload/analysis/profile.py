@@ -2,146 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 
 import polars as pl
 
-from services.upload.analysis.cells import missing, number
-from services.upload.analysis.document import DecimalMark, Kind, Unreadable
+from services.upload.analysis.cells import MISSING_TOKENS, number, other_mark
+from services.upload.analysis.document import DecimalMark, Kind
 from services.upload.analysis.refusal import refusal, shorten
-from services.upload.analysis.table import ROW, Table
+from services.upload.analysis.table import Table
 from shared.problems import ProblemError
 
+_VALUE = pl.col("value")
+_LOW_HIGH_TOTAL = (_VALUE.min().alias("low"), _VALUE.max().alias("high"), _VALUE.sum().alias("total"))
 _TEXT_SHARE = 0.5
 _LOST_SHARE = 0.05
 """A column of numbers may lose at most this share of its values; below ``_TEXT_SHARE`` numbers it is text."""
 
 
-@dataclass(frozen=True)
-class ColumnProfile:
-    """Counts over all rows, blank ones included. ``numbers + missing + unreadable`` is their number."""
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """What a column of finite numbers and empty cells comes to; without numbers there is no ``min`` and ``max``."""
 
     numbers: int
-    missing_tokens: Mapping[str, int]
-    unreadable: int
+    empty: int
     min: float | None
     max: float | None
-    mean: float | None
+    total: float
+
+
+@dataclass
+class ColumnProfile:
+    """Counts over the rows read so far, blank ones included; they are ``numbers + missing + unreadable``."""
+
+    numbers: int = 0
+    missing_tokens: Counter[str] = field(default_factory=Counter)
+    unreadable: int = 0
+    first_unreadable: tuple[int, str] | None = None
+    """Its row and its text."""
+    min: float | None = None
+    max: float | None = None
+    total: float = 0.0
     other_mark_numbers: int = 0
-    """How many cells were numbers if the file's decimal mark were the other one."""
+    """At most so many cells were numbers if the file's decimal mark were the other one."""
 
     @property
     def missing(self) -> int:
         """Cells that are empty or say that there is no value."""
-        return sum(self.missing_tokens.values())
+        return self.missing_tokens.total()
 
     @property
     def present(self) -> int:
         """Cells that hold something."""
         return self.numbers + self.unreadable
 
+    @property
+    def mean(self) -> float | None:
+        """None without numbers, and where their sum is too large for a float."""
+        return self.total / self.numbers if self.numbers and isfinite(self.total) else None
+
+    def add_numbers(self, facts: NumberFacts) -> None:
+        """Numbers and empty cells."""
+        if facts.empty:
+            self.missing_tokens[""] += facts.empty
+        if facts.min is None or facts.max is None:
+            return
+        self.numbers += facts.numbers
+        self.other_mark_numbers += facts.numbers
+        self.min = facts.min if self.min is None else min(facts.min, self.min)
+        self.max = facts.max if self.max is None else max(facts.max, self.max)
+        self.total += facts.total
+
+    def add_missing(self, texts: pl.Series) -> None:
+        """Cells of which only those are counted that are empty or say that there is no value."""
+        stripped = texts.str.strip_chars()
+        tokens = stripped.filter(stripped.str.to_lowercase().is_in(MISSING_TOKENS))
+        self.missing_tokens.update(dict(tokens.value_counts().iter_rows()))
+
+    def add_texts(self, texts: pl.Series, mark: DecimalMark, *, first_row: int) -> pl.Series:
+        """Cells of every kind, the first of them in ``first_row``; the number in each."""
+        column = pl.col(texts.name)
+        values = texts.to_frame().select(number(column, mark)).to_series()
+        ((low, high, total),) = values.to_frame("value").select(*_LOW_HIGH_TOTAL).rows()
+        self.add_numbers(NumberFacts(values.count(), 0, low, high, total))
+        if values.null_count():
+            missing_before = self.missing
+            self.add_missing(texts.filter(values.is_null()))
+            unreadable = values.null_count() - (self.missing - missing_before)
+            self._add_unreadable(texts, values, unreadable, mark, first_row)
+        return values
+
+    def _add_unreadable(
+        self, texts: pl.Series, values: pl.Series, count: int, mark: DecimalMark, first_row: int
+    ) -> None:
+        if not count:
+            return
+        self.unreadable += count
+        readings = texts.to_frame().select(number(pl.col(texts.name), other_mark(mark))).to_series()
+        self.other_mark_numbers += readings.count() - values.count()
+        if self.first_unreadable is None:
+            missing = texts.str.strip_chars().str.to_lowercase().is_in(MISSING_TOKENS)
+            row = (values.is_null() & ~missing).arg_true()[0]
+            self.first_unreadable = first_row + row, shorten(texts[row])
+
 
 Profiles = Mapping[int, ColumnProfile]
-
-
-def profile_columns(table: Table, columns: Sequence[int], *, mark_given: bool) -> tuple[Profiles, DecimalMark]:
-    """The profiles of these columns, and the decimal mark with which most of their cells are numbers.
-
-    The dialect's mark comes from a sample: unless it was ``mark_given`` by a person, the other one is tried when
-    cells of the whole file do not fit it.
-    """
-    mark = table.dialect.decimal_mark
-    profiles = _profile(table, columns, mark)
-    doubtful = [index for index in columns if profiles[index].unreadable]
-    if not doubtful:
-        return profiles, mark
-    other: DecimalMark = "," if mark == "." else "."
-    others = _profile(table, doubtful, other)
-    if not mark_given and _numbers(others) > sum(profiles[index].numbers for index in doubtful):
-        swapped = _profile(table, columns, other)
-        if _numbers(swapped) > _numbers(profiles):
-            return _compared(swapped, profiles), other
-    return _compared(profiles, others), mark
-
-
-def _compared(profiles: Profiles, others: Profiles) -> Profiles:
-    return {
-        index: replace(profile, other_mark_numbers=others[index].numbers) if index in others else profile
-        for index, profile in profiles.items()
-    }
-
-
-def profile_times(table: Table, columns: Sequence[int], *, complete: bool) -> Profiles:
-    """The profiles of columns that are times; ``complete``: none of their cells is empty."""
-    tokens = _missing_tokens(table, [] if complete else columns)
-    return {
-        index: ColumnProfile(0, found, table.height - sum(found.values()), None, None, None)
-        for index, found in ((index, tokens.get(index, {})) for index in columns)
-    }
-
-
-def _numbers(profiles: Profiles) -> int:
-    return sum(profile.numbers for profile in profiles.values())
-
-
-def _profile(table: Table, columns: Sequence[int], mark: DecimalMark) -> Profiles:
-    if not columns:
-        return {}
-    cells = [pl.col(str(index)) for index in columns]
-    typed = table.rows().select(
-        *(number(cell, mark).alias(f"{index}") for index, cell in zip(columns, cells, strict=True)),
-        *((cell.str.len_bytes() == 0).alias(f"{index} empty") for index, cell in zip(columns, cells, strict=True)),
-    )
-    facts = table.read(typed.select(expression for index in columns for expression in _facts(index))).row(0, named=True)
-    profiles = {index: _column_profile(table.height, index, facts) for index in columns}
-    doubtful = [index for index in columns if profiles[index].unreadable]
-    for index, tokens in _missing_tokens(table, doubtful).items():
-        profile = profiles[index]
-        found = profile.missing + profile.unreadable - sum(tokens.values())
-        profiles[index] = replace(profile, missing_tokens=tokens, unreadable=found)
-    return profiles
-
-
-def _facts(index: int) -> list[pl.Expr]:
-    value = pl.col(f"{index}")
-    return [
-        value.count().alias(f"{index} numbers"),
-        value.min().alias(f"{index} min"),
-        value.max().alias(f"{index} max"),
-        value.mean().alias(f"{index} mean"),
-        pl.col(f"{index} empty").sum(),
-    ]
-
-
-def _column_profile(height: int, index: int, facts: Mapping[str, float | None]) -> ColumnProfile:
-    numbers, empty = int(facts[f"{index} numbers"] or 0), int(facts[f"{index} empty"] or 0)
-    mean = facts[f"{index} mean"]
-    return ColumnProfile(
-        numbers=numbers,
-        missing_tokens={"": empty} if empty else {},
-        unreadable=height - numbers - empty,
-        min=facts[f"{index} min"],
-        max=facts[f"{index} max"],
-        # The sum of very large numbers can overflow.
-        mean=mean if mean is not None and isfinite(mean) else None,
-    )
-
-
-def _missing_tokens(table: Table, columns: Sequence[int]) -> dict[int, dict[str, int]]:
-    """For each of these columns the signs for missing values as written, and how often each occurs."""
-    if not columns:
-        return {}
-    tokens = table.rows().select(
-        pl.when(missing(pl.col(str(index)))).then(pl.col(str(index)).str.strip_chars()).alias(str(index))
-        for index in columns
-    )
-    counted = tokens.unpivot().drop_nulls("value").group_by("variable", "value").len().sort("variable", "value")
-    found: dict[int, dict[str, int]] = {index: {} for index in columns}
-    for column, token, count in table.read(counted).iter_rows():
-        found[int(column)][token] = count
-    return found
 
 
 def settle_kind(table: Table, index: int, profile: ColumnProfile, mark: DecimalMark) -> Kind:
@@ -153,24 +120,16 @@ def settle_kind(table: Table, index: int, profile: ColumnProfile, mark: DecimalM
     return "number"
 
 
-def first_unreadable(table: Table, index: int, mark: DecimalMark) -> Unreadable:
-    """The first cell of a column, known to have one, that is neither number nor missing."""
-    cell = pl.col(str(index))
-    unreadable = table.numbered_rows().filter(number(cell, mark).is_null() & ~missing(cell))
-    row, value = table.read(unreadable.select(ROW, cell).head(1)).row(0)
-    return Unreadable(line=table.line_numbers([row])[0], value=shorten(value))
-
-
 def _loses_numbers(table: Table, index: int, profile: ColumnProfile, mark: DecimalMark) -> ProblemError:
-    first = first_unreadable(table, index, mark)
+    row, value = profile.first_unreadable or (0, "")
     return refusal(
         table.file_name,
         title="Some values of a column are not numbers",
         found=f"{profile.unreadable:,} of {profile.present:,} values are not numbers "
         f"with decimal mark {mark!r}; reading on would lose them.",
-        line=first.line,
+        line=table.line_numbers([row])[0],
         column=table.dialect.title(index),
-        value=first.value,
+        value=value,
         recovery=[
             "Write all numbers of the file with the same decimal mark and without separators for thousands.",
             "Leave a cell empty, or write NaN, where there is no value.",

@@ -4,56 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
-from services.upload.analysis.cells import blank
-from services.upload.analysis.document import Ambiguity, Column, DecimalMark, Kind, TimeCandidate
+from services.upload.analysis.document import Ambiguity, Column, Kind, TimeCandidate, Unreadable
 from services.upload.analysis.formats import other_order
-from services.upload.analysis.profile import Profiles, first_unreadable
+from services.upload.analysis.profile import ColumnProfile
 from services.upload.analysis.refusal import shorten
 from services.upload.analysis.table import Table
 from services.upload.analysis.timestamps import Candidate
+from services.upload.analysis.whole import Whole
+from services.upload.analysis.zone import Zone
 
 _PREVIEW_ROWS = 20
 _PREVIEW_CHARACTERS = 200
 
 
-def report_columns(
-    table: Table, names: Sequence[str], kinds: Sequence[Kind], profiles: Profiles, mark: DecimalMark, blank_rows: int
-) -> list[Column]:
+def report_columns(whole: Whole, names: Sequence[str], kinds: Sequence[Kind], blank_rows: int) -> list[Column]:
     """One entry per column of the file, in its order; blank rows do not count as missing."""
-    rows = table.height - blank_rows
     return [
-        _report_column(table, index, names[index], kinds[index], profiles, mark, blank_rows, rows)
-        for index in range(table.dialect.width)
+        _report_column(whole, index, name, kind, blank_rows)
+        for index, (name, kind) in enumerate(zip(names, kinds, strict=True))
     ]
 
 
-def _report_column(
-    table: Table, index: int, name: str, kind: Kind, profiles: Profiles, mark: DecimalMark, blank_rows: int, rows: int
-) -> Column:
-    profile = profiles[index]
+def _report_column(whole: Whole, index: int, name: str, kind: Kind, blank_rows: int) -> Column:
+    profile = whole.profiles[index]
     tokens = dict(profile.missing_tokens)
     if blank_rows:
         tokens[""] -= blank_rows
-    lost = profile.unreadable if kind == "number" else 0
+    number = kind == "number"
     return Column(
         index=index,
         name=name,
-        label=table.dialect.labels[index],
+        label=whole.table.dialect.labels[index],
         kind=kind,
-        numeric_share=profile.numbers / rows,
+        numeric_share=0.0 if kind == "time" else profile.numbers / (whole.height - blank_rows),
         missing=profile.missing - blank_rows,
         missing_tokens={token: count for token, count in tokens.items() if count},
-        unreadable=lost,
-        first_unreadable=first_unreadable(table, index, mark) if lost else None,
-        min=profile.min if kind == "number" else None,
-        max=profile.max if kind == "number" else None,
-        mean=profile.mean if kind == "number" else None,
+        unreadable=profile.unreadable if number else 0,
+        first_unreadable=_first_unreadable(whole, profile) if number else None,
+        min=profile.min if number else None,
+        max=profile.max if number else None,
+        mean=profile.mean if number else None,
     )
 
 
-def report_candidates(candidates: Sequence[Candidate], names: Sequence[str], timezone: str) -> list[TimeCandidate]:
+def _first_unreadable(whole: Whole, profile: ColumnProfile) -> Unreadable | None:
+    if profile.first_unreadable is None:
+        return None
+    row, value = profile.first_unreadable
+    return Unreadable(line=whole.table.line_numbers([row])[0], value=value)
+
+
+def report_candidates(candidates: Sequence[Candidate], names: Sequence[str], zone: Zone) -> list[TimeCandidate]:
     """The ways to read times, in the order given."""
     return [
         TimeCandidate(
@@ -62,7 +63,7 @@ def report_candidates(candidates: Sequence[Candidate], names: Sequence[str], tim
             clock_column=None if candidate.reading.clock_column is None else names[candidate.reading.clock_column],
             format=candidate.reading.name,
             score=candidate.score,
-            timezone="UTC" if candidate.reading.has_offset else timezone,
+            timezone="UTC" if candidate.reading.has_offset else zone.name,
             ambiguous=candidate.ambiguous,
         )
         for candidate in candidates
@@ -70,7 +71,7 @@ def report_candidates(candidates: Sequence[Candidate], names: Sequence[str], tim
 
 
 def report_ambiguities(
-    candidates: Sequence[Candidate], names: Sequence[str], timezone: str, repeated: int
+    candidates: Sequence[Candidate], names: Sequence[str], zone: Zone, repeated: int
 ) -> list[Ambiguity]:
     """What could have been read otherwise. ``repeated``: rows whose local time happens twice."""
     chosen = candidates[0].reading
@@ -98,6 +99,16 @@ def report_ambiguities(
                 detail="Several columns read as times; the one taken is the most regular.",
             )
         )
+    if zone.source == "assumed":
+        found.append(
+            Ambiguity(
+                subject="timezone",
+                column=name,
+                choice=zone.name,
+                alternatives=[],
+                detail="The times say neither their offset from UTC nor their zone; they were taken for UTC.",
+            )
+        )
     if repeated:
         found.append(
             Ambiguity(
@@ -105,7 +116,7 @@ def report_ambiguities(
                 column=name,
                 choice="order of the rows",
                 alternatives=[],
-                detail=f"{repeated} rows lie in an hour that happens twice in {timezone}; "
+                detail=f"{repeated} rows lie in an hour that happens twice in {zone.name}; "
                 "which of the two is meant follows from the order of the rows.",
             )
         )
@@ -114,5 +125,4 @@ def report_ambiguities(
 
 def report_preview(table: Table) -> list[list[str]]:
     """The first rows of data, cells as written, very long ones cut."""
-    rows = table.read(table.rows().filter(~blank(pl.all())).head(_PREVIEW_ROWS)).rows()
-    return [[shorten(cell, _PREVIEW_CHARACTERS) for cell in row] for row in rows]
+    return [[shorten(cell, _PREVIEW_CHARACTERS) for cell in row] for row in table.first_rows(_PREVIEW_ROWS)]

@@ -10,8 +10,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.upload.analysis.content import Survey
-
 _PIECE_BYTES = 64 * 1024
 _HEAD_LINES = 20
 _CELLS = 8_000
@@ -58,7 +56,7 @@ def is_blank(record: Record) -> bool:
     return not any(cell.strip() for cell in record)
 
 
-def take_sample(path: Path, survey: Survey) -> Sample:
+def take_sample(path: Path, *, quoted: bool) -> Sample:
     """Read the sample of a UTF-8 file. With quotes only its beginning, as a cell may hold line breaks."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -66,13 +64,13 @@ def take_sample(path: Path, survey: Survey) -> Sample:
         while head.count(b"\n") < _HEAD_LINES and (more := file.read(_PIECE_BYTES)):
             head += more
         if len(head) == size:
-            return Sample(head.decode(), (), survey.quoted)
+            return Sample(head.decode(), (), quoted)
         pieces = []
-        if not survey.quoted:
+        if not quoted:
             for start in (max(len(head), size // 2), max(len(head), size - _PIECE_BYTES)):
                 file.seek(start)
                 pieces.append(_whole_lines(file.read(_PIECE_BYTES)))
-    return Sample(head[: head.rfind(b"\n") + 1].decode(), tuple(pieces), survey.quoted)
+    return Sample(head[: head.rfind(b"\n") + 1].decode(), tuple(pieces), quoted)
 
 
 def _whole_lines(piece: bytes) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.cells import blank, missing
 from services.upload.analysis.document import LISTED, RejectedRow
-from services.upload.analysis.table import ROW, Table
+from services.upload.analysis.localise import Localised
+from services.upload.analysis.table import Table
 from services.upload.analysis.timeline import iso_times
 from services.upload.analysis.timestamps import Candidate
+from services.upload.analysis.whole import Whole
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,19 @@ class Selection:
     duplicate_count: int
 
 
-def select_rows(table: Table, candidate: Candidate, utc: pl.Series, timezone: str) -> Selection:
-    """The first row of each time. ``utc`` has the time of each row, null where it has none or none that exists."""
-    kept = utc.is_not_null() & utc.is_first_distinct()
-    without_time, blank_count = _rows_without_time(table, candidate)
-    not_existing = (utc.is_null() & candidate.times.is_not_null()).arg_true()
+def select_rows(whole: Whole, candidate: Candidate, localised: Localised, timezone: str) -> Selection:
+    """The first row of each time."""
+    table, utc = whole.table, localised.utc
+    kept = _firsts(localised)
+    untimed = candidate.times.is_null()
+    without_time = (untimed & ~whole.blank).arg_true()
+    not_existing = (utc.is_null() & ~untimed).arg_true()
     repeating = (utc.is_not_null() & ~kept).arg_true()
     rejected = _list_without_time(table, without_time)
     rejected += _list_not_existing(table, candidate, not_existing, timezone)
     return Selection(
         kept=kept,
-        blank_count=blank_count,
+        blank_count=int((untimed & whole.blank).sum()),
         rejected=sorted(rejected, key=lambda row: row.line)[:LISTED],
         rejected_count=len(without_time) + len(not_existing),
         duplicates=_list_repeating(table, utc, kept, repeating),
@@ -43,14 +46,12 @@ def select_rows(table: Table, candidate: Candidate, utc: pl.Series, timezone: st
     )
 
 
-def _rows_without_time(table: Table, candidate: Candidate) -> tuple[pl.Series, int]:
-    """The rows that hold something but no time, and the number of those that hold nothing at all."""
-    if not candidate.times.null_count():
-        return pl.Series(dtype=pl.UInt32), 0
-    rows = table.numbered_rows().filter(missing(pl.col(str(candidate.reading.column))))
-    found = table.read(rows.select(ROW, blank=blank(pl.exclude(ROW))))
-    without_time = found.filter(~pl.col("blank"))[ROW]
-    return without_time, found.height - len(without_time)
+def _firsts(localised: Localised) -> pl.Series:
+    """Which rows are the first ones with their time."""
+    utc, steps = localised.utc, localised.steps
+    if not utc.null_count() and not steps.repeated and steps.count in (steps.forward, steps.backward):
+        return pl.repeat(True, len(utc), dtype=pl.Boolean(), eager=True)
+    return utc.is_not_null() & utc.is_first_distinct()
 
 
 def _list_without_time(table: Table, rows: pl.Series) -> list[RejectedRow]:
@@ -69,12 +70,14 @@ def _list_not_existing(table: Table, candidate: Candidate, rows: pl.Series, time
 
 
 def _list_repeating(table: Table, utc: pl.Series, kept: pl.Series, rows: pl.Series) -> list[RejectedRow]:
+    if rows.is_empty():
+        return []
     listed = rows.head(LISTED)
     times = utc.gather(listed)
     firsts = (kept & utc.is_in(times.implode())).arg_true()
     lines = table.line_numbers([*listed, *firsts])
-    line_of = dict(zip(utc.gather(firsts), lines[len(listed) :], strict=True))
+    line_of = dict(zip(utc.gather(firsts).cast(pl.Int64), lines[len(listed) :], strict=True))
     return [
         RejectedRow(line=line, reason=f"{written} is the time of line {line_of[time]} already")
-        for line, time, written in zip(lines, times, iso_times(times), strict=False)
+        for line, time, written in zip(lines, times.cast(pl.Int64), iso_times(times), strict=False)
     ]

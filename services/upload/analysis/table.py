@@ -1,103 +1,126 @@
-"""A file whose dialect is known, as columns of text that are read lazily and in parallel."""
+"""A file whose dialect is known, as blocks of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from services.upload.analysis.content import BLOCK_BYTES, Survey
+from services.upload.analysis.blocks import Block, blocks_of
+from services.upload.analysis.cells import blank
 from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.records import first_fault, records, unreadable
+from services.upload.analysis.records import first_fault, position_of_data, records, unreadable
 
-ROW = "row"
 _READER_ERRORS = (pl.exceptions.ComputeError, pl.exceptions.SchemaError)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns are called by their index, "0", "1", …; rows count from 0, blank ones included."""
+    """A UTF-8 file. Columns are called by their index, "0", "1", …; rows count from 0, blank ones included."""
 
     path: Path
     file_name: str
     dialect: Dialect
-    height: int
-    lines: int
+    start: int
+    """The first byte of data."""
+    first_line: int
+    """The line of the file, counted from 1, on which it lies."""
 
-    def rows(self) -> pl.LazyFrame:
-        """Every row, every cell as text; an absent cell is empty."""
-        return _scan(self.path, self.dialect)
+    def blocks(self) -> Iterator[Block]:
+        """All rows, a few megabytes of them at a time."""
+        return blocks_of(self.path, self.start, quoted=self.dialect.quote_character is not None)
 
-    def numbered_rows(self) -> pl.LazyFrame:
-        """:meth:`rows` with the row's number in ``ROW``."""
-        return self.rows().with_row_index(ROW)
+    def texts(self, block: Block) -> pl.DataFrame:
+        """The block's cells as texts; an absent cell is empty.
 
-    def read(self, lazy: pl.LazyFrame) -> pl.DataFrame:
-        """Run a query over the rows in bounded memory. Raises DATA_VALIDATION for a row with too many cells."""
+        Raises DATA_VALIDATION for the first row that has not as many cells as the others.
+        """
         try:
-            return lazy.collect(engine="streaming")
+            frame = self._read(block, frozenset())
         except _READER_ERRORS as error:
-            if fault := first_fault(self.path, self.file_name, self.dialect):
-                raise fault from error
-            raise
+            raise unreadable(self.path, self.file_name, self.dialect, block) from error
+        self._refuse_short_rows(block, frame)
+        return frame
+
+    def numbers(self, block: Block, columns: Collection[int]) -> pl.DataFrame | None:
+        """As :meth:`texts`, but with these columns as numbers; None where one of their cells holds anything else.
+
+        An empty cell is null. The reader takes "inf", "nan" and blanks before a number for numbers.
+        """
+        try:
+            frame = self._read(block, columns)
+        except _READER_ERRORS:
+            return None
+        self._refuse_short_rows(block, frame)
+        return None if self._may_have_points(block, frame) else frame
 
     def line_numbers(self, rows: Sequence[int]) -> list[int]:
         """The line of the file on which each of these rows begins, counted from 1."""
-        if self.lines == self.height + self.dialect.skipped_records:
-            return [row + self.dialect.skipped_records + 1 for row in rows]
-        # Some cells hold line breaks, so only reading up to the last row in question tells.
+        if self.dialect.quote_character is None:
+            return [self.first_line + row for row in rows]
+        # Some cells may hold line breaks, so only reading up to the last row in question tells.
         needed = max(rows, default=-1) + 1
-        begins = [line for line, _ in islice(records(self.path, self.file_name, self.dialect), needed)]
+        with self.path.open("rb") as marked:
+            marked.seek(self.start)
+            lines = (line.decode() for line in marked)
+            numbered = records(lines, self.file_name, self.dialect, first_line=self.first_line)
+            begins = [line for line, _ in islice(numbered, needed)]
         return [begins[row] for row in rows]
 
+    def first_rows(self, count: int) -> list[tuple[str, ...]]:
+        """The first rows that are not blank, cells as written."""
+        rows: list[tuple[str, ...]] = []
+        for block in self.blocks():
+            rows += self.texts(block).filter(~blank(pl.all())).head(count - len(rows)).rows()
+            if len(rows) == count:
+                break
+        return rows
 
-def open_table(path: Path, file_name: str, dialect: Dialect, survey: Survey) -> Table:
-    """Check that every row has as many cells as the others. Raises DATA_VALIDATION that names the first that has not.
+    def _read(self, block: Block, numbers: Collection[int]) -> pl.DataFrame:
+        return pl.read_csv(
+            block.data,
+            has_header=False,
+            schema={str(i): pl.Float64 if i in numbers else pl.String for i in range(self.dialect.width)},
+            separator=self.dialect.delimiter,
+            quote_char=self.dialect.quote_character,
+            decimal_comma=bool(numbers) and self.dialect.decimal_mark == "," and self.dialect.delimiter != ",",
+            empty_string_is_null=False,
+            missing_columns="insert",
+        )
 
-    ``path`` is a UTF-8 file. The fast reader fills short rows up, so their delimiters are counted instead.
-    """
-    scan = _scan(path, dialect)
-    try:
-        height = int(scan.select(pl.len()).collect(engine="streaming").item())
-        expected = height * (dialect.width - 1) + _delimiters_in_cells(scan, dialect)
-    except _READER_ERRORS as error:
-        raise unreadable(path, file_name, dialect) from error
-    # Blank lines make a difference too, and are no fault.
-    if _delimiters_in_rows(path, file_name, dialect) != expected and (fault := first_fault(path, file_name, dialect)):
-        raise fault
-    return Table(path, file_name, dialect, height, survey.lines)
+    def _refuse_short_rows(self, block: Block, frame: pl.DataFrame) -> None:
+        # The reader fills short rows up, so the last column tells where there may be some; then delimiters are counted.
+        last = frame.to_series(frame.width - 1)
+        suspicious = last.null_count() if last.dtype == pl.Float64 else (last.str.len_bytes() == 0).any()
+        if not suspicious:
+            return
+        in_rows = block.data.count(self.dialect.delimiter.encode())
+        expected = frame.height * (self.dialect.width - 1) + self._delimiters_in_cells(frame)
+        # Blank lines make a difference, too, and are no fault.
+        if in_rows != expected and (fault := first_fault(self.path, self.file_name, self.dialect, block)):
+            raise fault
 
+    def _delimiters_in_cells(self, frame: pl.DataFrame) -> int:
+        if self.dialect.quote_character is None:
+            return 0
+        return _count(frame, self.dialect.delimiter)
 
-def _scan(path: Path, dialect: Dialect) -> pl.LazyFrame:
-    return pl.scan_csv(
-        path,
-        has_header=False,
-        schema={str(index): pl.String for index in range(dialect.width)},
-        separator=dialect.delimiter,
-        quote_char=dialect.quote_character,
-        skip_rows=dialect.skipped_records,
-        empty_string_is_null=False,
-        missing_columns="insert",
-        glob=False,
-    )
-
-
-def _delimiters_in_cells(scan: pl.LazyFrame, dialect: Dialect) -> int:
-    if dialect.quote_character is None:
-        return 0
-    counts = pl.all().str.count_matches(dialect.delimiter, literal=True).sum()
-    return int(sum(scan.select(counts).collect(engine="streaming").row(0)))
+    def _may_have_points(self, block: Block, frame: pl.DataFrame) -> bool:
+        """Whether a decimal point stands in a column of numbers with commas: the reader takes both."""
+        if self.dialect.decimal_mark == ".":
+            return False
+        return block.data.count(b".") != _count(frame, ".")
 
 
-def _delimiters_in_rows(path: Path, file_name: str, dialect: Dialect) -> int:
-    """Delimiters after the header, those inside quotes included."""
-    delimiter = dialect.delimiter.encode()
-    every_record = records(path, file_name, dialect, header=True)
-    first_line = next(line for position, (line, _) in enumerate(every_record) if position == dialect.skipped_records)
-    with path.open("rb") as file:
-        for _ in range(first_line - 1):
-            file.readline()
-        return sum(block.count(delimiter) for block in iter(lambda: file.read(BLOCK_BYTES), b""))
+def open_table(path: Path, file_name: str, dialect: Dialect) -> Table:
+    """The table in the UTF-8 file ``path``. Raises DATA_VALIDATION where the quotes of the header do not match."""
+    start, first_line = position_of_data(path, file_name, dialect)
+    return Table(path, file_name, dialect, start, first_line)
+
+
+def _count(frame: pl.DataFrame, text: str) -> int:
+    """How often this text stands in columns of texts."""
+    return int(sum(frame.select(pl.col(pl.String).str.count_matches(text, literal=True).sum()).row(0)))

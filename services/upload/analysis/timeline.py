@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from services.upload.analysis.document import LISTED, Gap
+from services.upload.analysis.steps import Steps, sliced_steps, steps_of
 
 _NANOSECONDS_PER_MINUTE = 60_000_000_000
 _GAP_STEPS = 1.5
@@ -27,32 +28,39 @@ class Timeline:
     unsorted: int
 
 
-def describe_times(times: pl.Series) -> Timeline:
-    """Facts about ``times``: nanoseconds UTC, at least one, without nulls or repetitions, in the order of the file."""
-    unsorted = int((times.cast(pl.Int64).diff() < 0).sum())
-    times = times.sort()
-    steps = times.cast(pl.Int64).diff().drop_nulls()
-    step, mode = steps.quantile(0.5, interpolation="nearest"), steps.mode().min()
+def describe_times(times: pl.Series, steps: Steps) -> Timeline:
+    """Facts about ``times``: nanoseconds UTC, at least one, without nulls or repetitions, in the order of the file.
+
+    ``steps`` are those between them.
+    """
+    unsorted = steps.count - steps.forward
+    if unsorted:
+        times = times.sort()
+        steps = steps_of(times)
     first, last = iso_times(times.gather([0, len(times) - 1]))
-    if step is None or not isinstance(mode, int):
+    if steps.median is None or steps.mode is None:
         return Timeline(first, last, None, None, 0, [], 0, 0)
-    gaps = (steps > _GAP_STEPS * step).arg_true()
+    gap_count = steps.longer_than(_GAP_STEPS * steps.median)
     return Timeline(
         first=first,
         last=last,
-        step_minutes=step / _NANOSECONDS_PER_MINUTE,
-        step_mode_minutes=mode / _NANOSECONDS_PER_MINUTE,
-        irregular_steps=int((steps != step).sum()),
-        gaps=_list_gaps(times, steps, gaps.head(LISTED), step),
-        gap_count=len(gaps),
+        step_minutes=steps.median / _NANOSECONDS_PER_MINUTE,
+        step_mode_minutes=steps.mode / _NANOSECONDS_PER_MINUTE,
+        irregular_steps=steps.count - steps.regular,
+        gaps=_list_gaps(times, steps.median) if gap_count else [],
+        gap_count=gap_count,
         unsorted=unsorted,
     )
 
 
-def _list_gaps(times: pl.Series, steps: pl.Series, gaps: pl.Series, step: float) -> list[Gap]:
-    before, after = iso_times(times.gather(gaps)), iso_times(times.gather(gaps + 1))
-    missing = [round(width / step) - 1 for width in steps.gather(gaps)]
-    return [Gap(from_=f, to=t, missing=n) for f, t, n in zip(before, after, missing, strict=True)]
+def _list_gaps(times: pl.Series, step: int) -> list[Gap]:
+    gaps: list[Gap] = []
+    for start, steps in sliced_steps(times):
+        places = (steps > _GAP_STEPS * step).arg_true().head(LISTED - len(gaps))
+        before, after = iso_times(times.gather(places + start)), iso_times(times.gather(places + start + 1))
+        for first, last, width in zip(before, after, steps.gather(places), strict=True):
+            gaps.append(Gap(from_=first, to=last, missing=round(width / step) - 1))
+    return gaps
 
 
 def iso_times(times: pl.Series) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from services.upload.analysis import blocks
 from services.upload.analysis.analyse import analyse_file
 from services.upload.analysis.document import Analysis, AnalysisOverrides, Column
 from shared.problems import Category, Problem, ProblemError
@@ -28,16 +29,18 @@ class Analysed:
         return self.canonical["time"].dt.strftime("%Y-%m-%d %H:%M").to_list()
 
 
+_SHORT = 5000
+
 Analyse = Callable[..., Analysed]
 Refuse = Callable[..., Problem]
 
 
 @pytest.fixture
 def analyse(tmp_path: Path) -> Analyse:
-    """Analyse text (as UTF-8) or bytes; keyword arguments but ``timezone`` are overrides."""
+    """Analyse text (as UTF-8) or bytes; keyword arguments are overrides. Times are UTC unless one says otherwise."""
 
-    def analysed(content: str | bytes, *, timezone: str = "UTC", **overrides: object) -> Analysed:
-        return analyse_bytes(tmp_path, content, timezone=timezone, overrides=AnalysisOverrides(**overrides))
+    def analysed(content: str | bytes, **overrides: object) -> Analysed:
+        return analyse_bytes(tmp_path, content, AnalysisOverrides.model_validate({"timezone": "UTC", **overrides}))
 
     return analysed
 
@@ -58,15 +61,31 @@ def refuse(analyse: Analyse) -> Refuse:
     return refused
 
 
-def analyse_bytes(folder: Path, content: str | bytes, *, timezone: str, overrides: AnalysisOverrides) -> Analysed:
-    """Also checks what holds for every file: no row is lost without being counted."""
+def analyse_bytes(folder: Path, content: str | bytes, overrides: AnalysisOverrides) -> Analysed:
+    """Also checks what holds for every file: no row is lost without being counted, and blocks make no difference."""
     path, parquet_path = folder / "upload", folder / "canonical.parquet"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    analysis = analyse_file(
-        path, file_name="load.csv", parquet_path=parquet_path, timezone=timezone, overrides=overrides
-    )
-    canonical = pl.read_parquet(parquet_path)
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(data)
+    found = _analysed(path, parquet_path, overrides)
+    analysis, canonical = found.analysis, found.canonical
     assert canonical.height == analysis.canonical_rows
     assert analysis.row_count == analysis.canonical_rows + analysis.duplicates + analysis.rejected_count
     assert set(folder.iterdir()) == {path, parquet_path}
-    return Analysed(analysis, canonical)
+    if len(data) < _SHORT:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(blocks, "_PIECE_BYTES", 64)
+            in_pieces = _analysed(path, parquet_path, overrides)
+        assert without_means(in_pieces.analysis) == without_means(analysis)
+        assert in_pieces.canonical.equals(canonical)
+    return found
+
+
+def _analysed(path: Path, parquet_path: Path, overrides: AnalysisOverrides) -> Analysed:
+    analysis = analyse_file(path, file_name="load.csv", parquet_path=parquet_path, overrides=overrides)
+    return Analysed(analysis, pl.read_parquet(parquet_path))
+
+
+def without_means(analysis: Analysis) -> Analysis:
+    """Sums of floats depend on the order in which they are added."""
+    columns = [column.model_copy(update={"mean": None}) for column in analysis.columns]
+    return analysis.model_copy(update={"columns": columns})

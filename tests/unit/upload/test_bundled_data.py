@@ -26,7 +26,7 @@ def test_four_months_without_a_fault(
     assert analysis.canonical_rows == analysis.row_count == rows
     assert analysis.step_minutes == step_minutes
     assert analysis.irregular_steps == analysis.gap_count == 0
-    assert analysis.ambiguities == []
+    assert [ambiguity.subject for ambiguity in analysis.ambiguities] == ["timezone"]
     assert columns <= {column.name for column in analysis.columns if column.kind == "number"}
 
 

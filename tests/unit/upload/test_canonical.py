@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from services.upload.analysis import canonical
 from services.upload.analysis.analyse import analyse_file
 from services.upload.analysis.canonical import canonical_names
 from services.upload.analysis.document import AnalysisOverrides
@@ -98,16 +100,35 @@ def test_names_are_unique_whatever_the_labels() -> None:
     assert names[2] == "load (2)"
 
 
-def test_overrides_decide_instead_of_the_analysis(analyse: Analyse) -> None:
-    content = "time;load;station\n2024-01-01;1,5;7\n2024-01-02;2,5;8\n"
-    assert analyse(content, text_columns=[2]).canonical.columns == ["time", "load"]
-    assert analyse("1;2\n2024-01-01;1,5\n", has_header=True).column(1).label == "2"
-    assert analyse("2024-01-01;1,5;2\n", delimiter=";", decimal_mark=",").canonical["column 2"].item() == 1.5
-    found = analyse("time;Größe\n2024-01-01;1\n", encoding="windows-1252")
-    assert (found.analysis.encoding, found.column(1).label) == ("windows-1252", "GrÃ¶ße".replace("ß", "ÃŸ"))
+def test_unsorted_rows_are_sorted_in_parts_where_there_are_many(
+    analyse: Analyse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canonical, "_SORTED_AT_ONCE", 20)
+    seconds = [1_700_000_000 + n * 7919 % 1009 for n in [*range(1009), 5, 7]]
+    found = analyse("time,load,n\n" + "".join(f"{second},{n},1\n" for n, second in enumerate(seconds)))
+    assert found.analysis.duplicates == 2
+    assert found.canonical["time"].is_sorted()
+    assert found.canonical["load"].to_list() == sorted(range(1009), key=lambda n: seconds[n])
+
+
+def test_a_column_whose_numbers_begin_beyond_the_sample_is_kept(analyse: Analyse) -> None:
+    late = range(2_000, 3_000)
+    rows = [f"{1_700_000_000 + second},{'x' * 200},1,{second if second in late else ''}\n" for second in range(5_000)]
+    found = analyse("time,note,load,late\n" + "".join(rows))
+    assert found.column(3).kind == "number"
+    assert found.canonical["late"].count() == len(late)
+
+
+def test_one_odd_cell_in_a_later_block_changes_nothing_else(analyse: Analyse) -> None:
+    lines = [f"{1_700_000_000 + second},{second}.5,{second}" for second in range(200)]
+    lines[150] = f"{1_700_000_150},NaN, 150 "
+    found = analyse("time,load,n\n" + "\n".join(lines) + "\n")
+    assert found.column(1).missing_tokens == {"NaN": 1}
+    assert found.canonical["load"].to_list() == [None if n == 150 else n + 0.5 for n in range(200)]
+    assert found.canonical["n"].to_list() == list(range(200))
 
 
 def test_the_analysis_survives_its_way_through_json(tmp_path: Path) -> None:
     content = "time,load\n2024-01-01,1\n2024-01-03,2\n2024-01-04,NaN\n"
-    analysis = analyse_bytes(tmp_path, content, timezone="UTC", overrides=AnalysisOverrides()).analysis
+    analysis = analyse_bytes(tmp_path, content, AnalysisOverrides()).analysis
     assert type(analysis).model_validate(analysis.model_dump(mode="json")) == analysis

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
+
+from services.upload.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, Refuse
 
@@ -72,5 +75,22 @@ def test_f14_a_file_with_nothing_but_such_times_is_refused(refuse: Refuse) -> No
     assert "Europe/Vienna" in refuse("time;load\n31.03.2024 02:30;2\n", timezone=VIENNA).detail
 
 
-def test_an_unknown_time_zone_is_refused(refuse: Refuse) -> None:
-    assert "'Mars/Olympus'" in refuse("time,load\n2024-01-01,1\n", timezone="Mars/Olympus").detail
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "localtime", ""])
+def test_an_unknown_time_zone_is_refused(zone: str) -> None:
+    with pytest.raises(ValidationError, match="time zone database"):
+        AnalysisOverrides(timezone=zone)
+
+
+def test_the_analysis_says_which_zone_it_used_and_why(analyse: Analyse) -> None:
+    content = "time;load\n13.07.2024 12:00;1\n"
+    given = analyse(content, timezone=VIENNA)
+    assert given.times() == ["2024-07-13 10:00"]
+    assert (given.analysis.timezone, given.analysis.timezone_source) == (VIENNA, "given")
+    assert given.analysis.time_candidates[0].timezone == VIENNA
+    assumed = analyse(content, timezone=None)
+    assert assumed.times() == ["2024-07-13 12:00"]
+    assert (assumed.analysis.timezone, assumed.analysis.timezone_source) == ("UTC", "assumed")
+    (ambiguity,) = assumed.analysis.ambiguities
+    assert (ambiguity.subject, ambiguity.choice) == ("timezone", "UTC")
+    said = analyse("time;load\n2024-07-01T12:00+02:00;1\n", timezone=VIENNA)
+    assert (said.analysis.timezone, said.analysis.timezone_source) == ("UTC", "offset")

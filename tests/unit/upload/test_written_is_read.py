@@ -89,7 +89,7 @@ def tables(draw: st.DrawFn) -> Written:
 @given(tables())
 def test_what_was_written_is_what_is_read(written: Written) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        found = analyse_bytes(Path(folder), written.content(), timezone="UTC", overrides=AnalysisOverrides())
+        found = analyse_bytes(Path(folder), written.content(), AnalysisOverrides())
     assert found.analysis.delimiter == written.delimiter
     assert found.analysis.has_header == (written.header is not None)
     assert found.canonical["time"].dt.replace_time_zone(None).to_list() == written.times
