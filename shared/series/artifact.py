@@ -18,9 +18,9 @@ import polars as pl
 from numpy.typing import DTypeLike, NDArray
 
 from shared.series.configuration import Configuration
-from shared.series.drops import moment_text
 from shared.series.notes import configuration_notes
 from shared.series.scalers import Scaler
+from shared.series.series import moment_text
 from shared.series.windows import target_step_minutes
 
 if TYPE_CHECKING:

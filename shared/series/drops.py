@@ -11,6 +11,7 @@ from shared.series.configuration import SeriesConfiguration
 from shared.series.maker import KEPT, Blame
 from shared.series.references import References
 from shared.series.sampling import Drop
+from shared.series.series import moment_text
 
 _LISTED = 5
 
@@ -25,12 +26,6 @@ def drop_report(blame: Blame, entries: list[SeriesConfiguration], references: Re
         "dropped": _counts(blame, entries),
         "stretches": {"kept": _kept(blame, references), "dropped": _dropped(blame, entries, references)},
     }
-
-
-def moment_text(nanoseconds: int) -> str:
-    """ISO 8601, UTC, to the second or as exactly as needed."""
-    text = np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="ns")
-    return f"{str(text).rstrip('0').rstrip('.')}Z" if nanoseconds % 10**9 else f"{str(text)[:19]}Z"
 
 
 def _counts(blame: Blame, entries: list[SeriesConfiguration]) -> list[dict[str, Any]]:

@@ -79,3 +79,9 @@ class Series:
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.times)
+
+
+def moment_text(nanoseconds: int) -> str:
+    """ISO 8601, UTC, to the second or as exactly as needed."""
+    text = np.datetime_as_string(np.datetime64(nanoseconds, "ns"), unit="ns")
+    return f"{str(text).rstrip('0').rstrip('.')}Z" if nanoseconds % 10**9 else f"{str(text)[:19]}Z"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from shared.series.configuration import parse_configuration
-from shared.series.drops import drop_report, moment_text
+from shared.series.drops import drop_report
 from shared.series.maker import WindowMaker
-from shared.series.series import Series
+from shared.series.series import Series, moment_text
 from tests.unit.series.examples import HOUR, START, document, hourly
 
 
