@@ -1,10 +1,10 @@
 # Everything is run from here; `make help` lists it.
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast lint bench lock
+.PHONY: help setup demo up test test-fast test-servers lint bench lock
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## Install what is missing: RabbitMQ, the virtual environment, locked dependencies
 	@sh deploy/machine/setup.sh
@@ -16,11 +16,14 @@ up: setup ## Start everything on http://127.0.0.1:8080; Ctrl-C stops it
 	@$(PYTHON) -m foretide up
 
 test: setup-test lint ## All checks and tests, with real servers that the tests start themselves
-	$(PYTHON) -m pytest -q -m "not integration"
-	$(PYTHON) -m pytest -q -m integration
+	@echo "Unit and integration tests run side by side; the output of each comes when it has ended."
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-fast test-servers
 
 test-fast: setup-test ## Unit tests only: no servers
 	$(PYTHON) -m pytest -q -m "not integration"
+
+test-servers: setup-test ## Integration tests only: they start their own servers
+	$(PYTHON) -m pytest -q -m integration
 
 lint: setup-test ## ruff, mypy, import-linter and the deployment files
 	$(PYTHON) -m ruff check .
