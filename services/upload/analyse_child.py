@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.upload.analysis.analyse import analyse_file
+from services.upload.analysis.document import AnalysisOverrides
 from shared.runtime.child import Report, serve
 
 
@@ -15,6 +16,7 @@ def analyse(specification: dict[str, Any], _: Report) -> dict[str, Any]:
         Path(specification["csv"]),
         file_name=specification["file_name"],
         parquet_path=Path(specification["parquet"]),
+        overrides=AnalysisOverrides.model_validate(specification["overrides"]),
     )
     return analysis.model_dump(mode="json")
 

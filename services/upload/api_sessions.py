@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request
 
@@ -54,7 +53,7 @@ async def create(request: Request, caller: CurrentCaller, asked: CreateSession, 
     for upload_id in asked_uploads(asked):
         async with service.database.transaction(caller.user_id) as transaction:
             upload = await find_upload(transaction, caller.user_id, upload_id)
-        await complete_if_whole(service.database, service.store, upload)
+        await complete_if_whole(service.database, request.app.state.reader, upload)
     async with service.database.transaction(caller.user_id) as transaction, transaction.as_service():
 
         async def work() -> SessionCreatedAnswer:
@@ -133,26 +132,6 @@ async def files(request: Request, caller: CurrentCaller, session_id: SessionId) 
     async with _service(request).database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         return Page[FileDocument](items=await list_files(transaction, session_id), next_cursor=None)
-
-
-@router.get("/sessions/{sessionId}/files/{fileId}/analysis", summary="Read what was found in a file")
-async def analysis(
-    request: Request,
-    caller: CurrentCaller,
-    session_id: SessionId,
-    file_id: Annotated[UUID, Path(alias="fileId")],
-) -> dict[str, Any]:
-    """What was found in one file: columns, delimiter, times, gaps, preview."""
-    async with _service(request).database.transaction(caller.user_id) as transaction:
-        await own_session(transaction, caller.user_id, session_id)
-        found: dict[str, Any] | None = await transaction.fetch_value(
-            "select analysis from public.training_files where session_id = $1 and id = $2",
-            session_id,
-            file_id,
-        )
-    if found is None:
-        raise not_found("File", str(file_id))
-    return found
 
 
 @router.get("/sessions/{sessionId}/configuration", summary="Read a session's configuration")

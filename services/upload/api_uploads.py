@@ -54,7 +54,7 @@ async def upload_chunk(request: Request, caller: SendingCaller) -> UploadState:
     check_belongs(upload, form.file_name, form.total_chunks)
     if upload["status"] in ("open", "assembling"):
         await receive_chunk(service.database, service.store, upload, form.chunk_index, data, form.chunk_sha256, limits)
-    upload = await complete_if_whole(service.database, service.store, upload)
+    upload = await complete_if_whole(service.database, request.app.state.reader, upload)
     async with service.database.transaction(caller.user_id) as transaction:
         return await state_of(transaction, upload)
 

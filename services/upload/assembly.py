@@ -7,21 +7,18 @@ its turn lapses and the next request or sweep takes it up again: every step over
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from services.upload.chunks import find_upload
+from services.upload.reading import FileReader
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.payloads import FileRejected, Reference
 from shared.problems import Category, Problem, ProblemError
-from shared.runtime.child import run_in_child
 from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
 from shared.storage.port import ObjectStore
-from shared.storage.transfer import get_file, put_file
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -39,7 +36,7 @@ _OUR_TURN = "user_id = $1 and upload_id = $2 and turn = $3 and status = 'assembl
 _WAIT_SECONDS = 60.0
 
 
-async def complete_if_whole(database: Database, store: ObjectStore, upload: Record) -> Record:
+async def complete_if_whole(database: Database, reader: FileReader, upload: Record) -> Record:
     """Assemble and analyse when every chunk is there; the upload's row as it is afterwards.
 
     When another process is at it, wait for that one, and take over when it is lost. Raises the problem of a file
@@ -52,7 +49,7 @@ async def complete_if_whole(database: Database, store: ObjectStore, upload: Reco
         async with database.transaction() as transaction:
             ours = await transaction.fetch_value(_TAKE_TURN, user_id, upload_id, _TURN_SECONDS, turn)
         if ours:
-            await _assemble(database, store, upload, turn)
+            await _assemble(database, reader, upload, turn)
         async with database.transaction() as transaction:
             now = await find_upload(transaction, user_id, upload_id)
         if now["status"] == "rejected":
@@ -62,10 +59,11 @@ async def complete_if_whole(database: Database, store: ObjectStore, upload: Reco
         await asyncio.sleep(0.2)
 
 
-async def _assemble(database: Database, store: ObjectStore, upload: Record, turn: UUID) -> None:
+async def _assemble(database: Database, reader: FileReader, upload: Record, turn: UUID) -> None:
+    store = reader.store
     keeping = asyncio.create_task(_keep_turn(database, upload, turn))
     try:
-        outcome = await _build(database, store, upload)
+        outcome = await _build(database, reader, upload)
     except ProblemError as error:
         if error.retryable:
             await _give_turn_back(database, upload, turn)
@@ -119,7 +117,7 @@ async def remove_staging(database: Database, store: ObjectStore, upload: Record)
         )
 
 
-async def _build(database: Database, store: ObjectStore, upload: Record) -> tuple[dict[str, Any], ...]:
+async def _build(database: Database, reader: FileReader, upload: Record) -> tuple[dict[str, Any], ...]:
     """Raw object, canonical Parquet and analysis; their references as stored."""
     async with database.transaction() as transaction:
         chunks = await transaction.fetch(
@@ -129,28 +127,17 @@ async def _build(database: Database, store: ObjectStore, upload: Record) -> tupl
             upload["upload_id"],
         )
     folder = f"{upload['user_id']}/{upload['storage_id']}"
-    raw = await store.put(TRAINING_FILES, f"{folder}/raw.csv", _joined(store, chunks), content_type="text/csv")
+    stream = _joined(reader.store, chunks)
+    raw = await reader.store.put(TRAINING_FILES, f"{folder}/raw.csv", stream, content_type="text/csv")
     raw_reference = Reference(bucket=raw.bucket, key=raw.key, sha256=raw.sha256, bytes=raw.size)
     _verify_whole(upload, raw_reference)
-    with tempfile.TemporaryDirectory(prefix="foretide-") as temporary:
-        csv_path, parquet_path = Path(temporary, "raw.csv"), Path(temporary, "canonical.parquet")
-        await get_file(store, raw.bucket, raw.key, csv_path)
-        analysis = await run_in_child(
-            "services.upload.analyse_child",
-            {"csv": str(csv_path), "file_name": upload["file_name"], "parquet": str(parquet_path)},
-            what="Reading the file",
-        )
-        canonical = await put_file(
-            store,
-            TRAINING_FILES,
-            f"{folder}/canonical.parquet",
-            parquet_path,
-            content_type="application/vnd.apache.parquet",
-        )
-    canonical_reference = Reference(
-        bucket=canonical.bucket, key=canonical.key, sha256=canonical.sha256, bytes=canonical.size
+    canonical, analysis = await reader.read(
+        raw_reference,
+        file_name=upload["file_name"],
+        overrides=upload["overrides"],
+        canonical_key=f"{folder}/canonical.parquet",
     )
-    return raw_reference.model_dump(mode="json"), canonical_reference.model_dump(mode="json"), analysis
+    return raw_reference.model_dump(mode="json"), canonical.model_dump(mode="json"), analysis
 
 
 async def _joined(store: ObjectStore, chunks: list[Record]) -> AsyncIterator[bytes]:

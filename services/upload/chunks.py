@@ -19,8 +19,8 @@ from shared.storage.port import ObjectStore
 
 _CREATE = """
 insert into public.uploads
-    (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at, received, metadata)
-values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10) on conflict do nothing
+    (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at, received, metadata, overrides)
+values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10, $11) on conflict do nothing
 """
 
 
@@ -65,6 +65,7 @@ async def create_upload(
         limits.expiry_seconds,
         received,
         metadata,
+        asked.overrides.model_dump(mode="json"),
     )
     return chosen
 

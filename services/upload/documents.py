@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.upload.analysis.document import AnalysisOverrides
 from shared.web.documents import Document
 
 UploadId = r"^[A-Za-z0-9_-]{1,128}$"
@@ -21,6 +22,9 @@ class AnnouncedFile(Document):
     size: int = Field(ge=0, description="Bytes of the whole file.")
     file_type: FileType = "input"
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+    overrides: AnalysisOverrides = Field(
+        default=AnalysisOverrides(), description="How to read the file, where it does not say so itself: its time zone."
+    )
 
 
 class CreateUpload(AnnouncedFile):

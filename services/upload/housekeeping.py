@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.upload.assembly import complete_if_whole, remove_bytes, remove_staging
+from services.upload.reading import FileReader
 from shared.database.pool import Database, Record
 from shared.problems import ProblemError
 from shared.storage.keys import UPLOAD_STAGING
@@ -69,7 +70,7 @@ async def sweep_staging(database: Database, store: ObjectStore) -> None:
         log.info("lost parts removed", count=count)
 
 
-async def resume_assemblies(database: Database, store: ObjectStore) -> None:
+async def resume_assemblies(database: Database, reader: FileReader) -> None:
     """Take up files whose assembling process was lost."""
     async with database.transaction() as transaction:
         lapsed = await transaction.fetch(
@@ -77,7 +78,7 @@ async def resume_assemblies(database: Database, store: ObjectStore) -> None:
         )
     for upload in lapsed:
         try:
-            await complete_if_whole(database, store, upload)
+            await complete_if_whole(database, reader, upload)
         except ProblemError as error:
             # A rejection is written down with the upload; its owner reads it there.
             log.info("resumed upload rejected", upload_id=upload["upload_id"], problem=error.problem.title)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
+from services.upload.announcement import file_uploaded
 from services.upload.chunks import find_upload
 from services.upload.documents import CreateSession, FileDocument, SessionDocument
 from shared.database.pool import Record, Transaction
@@ -129,19 +130,14 @@ async def _add_file(transaction: Transaction, session_id: str, upload: Record, f
         upload["user_id"],
         upload["upload_id"],
     )
-    return FileUploaded(
-        session_id=session_id,
-        file_id=file_id,
-        file_name=upload["file_name"],
-        file_type="output" if file_type == "output" else "input",
+    return file_uploaded(
+        session_id,
+        file_id,
+        upload["file_name"],
+        "output" if file_type == "output" else "input",
         raw=Reference.model_validate(raw),
         canonical=Reference.model_validate(canonical),
-        rows=analysis["row_count"],
-        columns=[column["name"] for column in analysis["columns"]],
-        time_column=analysis["time_column"],
-        step_minutes=analysis["step_minutes"],
-        first_time=analysis["first_time"],
-        last_time=analysis["last_time"],
+        analysis=analysis,
     )
 
 

@@ -38,7 +38,7 @@ class SessionCreated(Payload):
 
 
 class FileUploaded(Payload):
-    """A whole file is in the store, read and analysed."""
+    """A whole file is in the store, read and analysed: when it comes, and again when it was read in another way."""
 
     session_id: str
     file_id: UUID
@@ -52,6 +52,10 @@ class FileUploaded(Payload):
     step_minutes: float | None
     first_time: str | None
     last_time: str | None
+    analysis: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What was found, as the file's analysis tells it; of a large one without its longest lists.",
+    )
 
 
 class FileRejected(Payload):

@@ -141,7 +141,8 @@ class Analysis(Part):
     time_column: str
     timezone: str = Field(description="The zone that times without an offset were read in; UTC where they have one.")
     timezone_source: Literal["given", "assumed", "offset"] = Field(
-        description="Given by a person, assumed for want of anything that says it, or said by the times themselves."
+        default="assumed",
+        description="Given by a person, assumed for want of anything that says it, or said by the times themselves.",
     )
     first_time: str = Field(description="ISO 8601, UTC.")
     last_time: str
@@ -158,4 +159,6 @@ class Analysis(Part):
     canonical_rows: int
     ambiguities: list[Ambiguity]
     preview: list[list[str]] = Field(description="The first rows of data, cells as written.")
-    overrides: AnalysisOverrides = Field(description="What a person decided; everything else was found.")
+    overrides: AnalysisOverrides = Field(
+        default=AnalysisOverrides(), description="What a person decided; everything else was found."
+    )

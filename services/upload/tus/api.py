@@ -112,7 +112,7 @@ async def create(
         # Its URL was not told: nobody could continue it.
         await terminate(service.database, service.store, caller.user_id, upload_id)
         raise
-    return await _answer(service, upload, offset, 201, {"Location": f"{PATH}/{upload_id}"})
+    return await _answer(request, upload, offset, 201, {"Location": f"{PATH}/{upload_id}"})
 
 
 @router.head("/{uploadId}", summary="Ask where to continue a tus upload")
@@ -144,7 +144,7 @@ async def append(
     begins_at = bytes_in("Upload-Offset", offset)
     upload = await take_turn(service.database, caller.user_id, upload_id, begins_at)
     reached = await _take(request, service, upload, Body(request.stream()), checksum)
-    return await _answer(service, upload, reached, 204, {})
+    return await _answer(request, upload, reached, 204, {})
 
 
 @router.delete("/{uploadId}", status_code=204, summary="Give a tus upload up")
@@ -161,10 +161,11 @@ async def _take(request: Request, service: Service, upload: Record, body: Body, 
     return await receive(service.database, service.store, upload, body, checksum)
 
 
-async def _answer(service: Service, upload: Record, offset: int, status: int, headers: dict[str, str]) -> Response:
+async def _answer(request: Request, upload: Record, offset: int, status: int, headers: dict[str, str]) -> Response:
     """Says how far the upload is, once a whole file was read; raises the problem of one that was rejected."""
     if offset == upload["size"]:
-        await complete_if_whole(service.database, service.store, upload)
+        state = request.app.state
+        await complete_if_whole(state.service.database, state.reader, upload)
     return Response(status_code=status, headers={**headers, **_progress(upload, offset)})
 
 

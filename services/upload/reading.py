@@ -1,0 +1,61 @@
+"""Stored files are read in child processes, a few at a time: what is in them, and their canonical copies."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from shared.events.payloads import Reference
+from shared.runtime.child import run_in_child
+from shared.runtime.service import Service
+from shared.storage.keys import TRAINING_FILES
+from shared.storage.port import ObjectStore
+from shared.storage.transfer import get_file, put_file
+
+_AT_ONCE = 2
+"""Files that one process reads at a time; each may take a few hundred megabytes of memory."""
+
+
+class FileReader:
+    """Reads what the service has stored."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where the files are."""
+        return self._service.store
+
+    async def read(
+        self, raw: Reference, *, file_name: str, overrides: dict[str, Any], canonical_key: str
+    ) -> tuple[Reference, dict[str, Any]]:
+        """Write the canonical copy of ``raw``; the copy's reference and the analysis.
+
+        Raises DATA_VALIDATION for a file that cannot be read, and what the store raises.
+        """
+        async with self._turns:
+            with tempfile.TemporaryDirectory(prefix="foretide-") as folder:
+                csv_path, parquet_path = Path(folder, "raw.csv"), Path(folder, "canonical.parquet")
+                await get_file(self.store, raw.bucket, raw.key, csv_path, expected_sha256=raw.sha256)
+                analysis = await run_in_child(
+                    "services.upload.analyse_child",
+                    {
+                        "csv": str(csv_path),
+                        "file_name": file_name,
+                        "parquet": str(parquet_path),
+                        "overrides": overrides,
+                    },
+                    what="Reading the file",
+                )
+                stored = await put_file(
+                    self.store,
+                    TRAINING_FILES,
+                    canonical_key,
+                    parquet_path,
+                    content_type="application/vnd.apache.parquet",
+                )
+        return Reference(bucket=stored.bucket, key=stored.key, sha256=stored.sha256, bytes=stored.size), analysis
