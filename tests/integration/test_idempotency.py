@@ -19,8 +19,8 @@ from tests.integration.apps import caller, running, settings_for
 pytestmark = pytest.mark.integration
 
 BODY = {"fileName": "load.csv", "size": 10, "totalChunks": 1}
-REPEATABLE_BY_NATURE = {"/api/training/upload-chunk"}
-"""Chunks are known by their upload and their index."""
+REPEATABLE_BY_NATURE = {"/api/training/upload-chunk", "/api/training/tus/"}
+"""Chunks are known by their upload and their index; a tus upload that nobody got to know expires."""
 
 
 @pytest.fixture(scope="module")
