@@ -77,8 +77,7 @@ def _analyse(
         raise _nothing_left(whole.table.file_name, zone.name)
     timeline = _timeline(localised, selection)
     names = canonical_names(dialect.labels, settled.kinds)
-    _write(settled, names, localised, selection, rows_path, parquet_path, in_order=not timeline.unsorted)
-    return Analysis(
+    analysis = Analysis(
         encoding=encoding,
         delimiter=dialect.delimiter,
         decimal_mark=dialect.decimal_mark,
@@ -108,6 +107,9 @@ def _analyse(
         preview=report_preview(whole.table),
         overrides=overrides,
     )
+    # Last of all, so that a refusal leaves no copy behind.
+    _write(settled, names, localised, selection, rows_path, parquet_path, in_order=not timeline.unsorted)
+    return analysis
 
 
 def _localised(settled: Settled, zone: Zone) -> Localised:

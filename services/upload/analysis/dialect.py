@@ -51,6 +51,7 @@ def detect_dialect(sample: Sample, overrides: AnalysisOverrides, file_name: str)
             file_name,
             title="The file cannot be read as CSV",
             found="it has no rows, or a cell of it is longer than any measurement.",
+            line=sample.line_too_long(),
             recovery=["Upload a CSV file with one row per time and columns separated by , ; tab or |."],
         )
     has_header = overrides.has_header

@@ -44,6 +44,11 @@ class Sample:
                 return position + header
         return 0
 
+    def line_too_long(self) -> int | None:
+        """The first line that no reader takes for cells, counted from 1."""
+        lines = enumerate(self.head.split("\n"), start=1)
+        return next((number for number, line in lines if len(line) > csv.field_size_limit()), None)
+
     def _split(self, text: str, delimiter: str) -> list[Record]:
         lines = io.StringIO(text, newline="")
         return list(

@@ -12,7 +12,7 @@ import polars as pl
 from services.upload.analysis.blocks import Block, blocks_of
 from services.upload.analysis.cells import blank
 from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.records import first_fault, position_of_data, records, unreadable
+from services.upload.analysis.records import MAX_CELL_CHARACTERS, first_fault, position_of_data, records, unreadable
 
 _READER_ERRORS = (pl.exceptions.ComputeError, pl.exceptions.SchemaError)
 
@@ -36,13 +36,13 @@ class Table:
     def texts(self, block: Block) -> pl.DataFrame:
         """The block's cells as texts; an absent cell is empty.
 
-        Raises DATA_VALIDATION for the first row that has not as many cells as the others.
+        Raises DATA_VALIDATION for the first row that has not as many cells as the others, or one too long.
         """
         try:
             frame = self._read(block, frozenset())
         except _READER_ERRORS as error:
             raise unreadable(self.path, self.file_name, self.dialect, block) from error
-        self._refuse_short_rows(block, frame)
+        self._refuse_faults(block, frame)
         return frame
 
     def numbers(self, block: Block, columns: Collection[int]) -> pl.DataFrame | None:
@@ -54,7 +54,7 @@ class Table:
             frame = self._read(block, columns)
         except _READER_ERRORS:
             return None
-        self._refuse_short_rows(block, frame)
+        self._refuse_faults(block, frame)
         return None if self._may_have_points(block, frame) else frame
 
     def line_numbers(self, rows: Sequence[int]) -> list[int]:
@@ -91,17 +91,25 @@ class Table:
             missing_columns="insert",
         )
 
-    def _refuse_short_rows(self, block: Block, frame: pl.DataFrame) -> None:
-        # The reader fills short rows up, so the last column tells where there may be some; then delimiters are counted.
+    def _refuse_faults(self, block: Block, frame: pl.DataFrame) -> None:
+        if not (self._has_long_cells(frame) or self._has_short_rows(block, frame)):
+            return
+        # Blank lines have fewer delimiters, too, and are no fault.
+        if fault := first_fault(self.path, self.file_name, self.dialect, block):
+            raise fault
+
+    def _has_long_cells(self, frame: pl.DataFrame) -> bool:
+        texts = frame.select(pl.col(pl.String).str.len_bytes() > MAX_CELL_CHARACTERS)
+        return any(column.any() for column in texts.iter_columns())
+
+    def _has_short_rows(self, block: Block, frame: pl.DataFrame) -> bool:
+        """The reader fills short rows up: the last column tells where there may be some, the delimiters if."""
         last = frame.to_series(frame.width - 1)
         suspicious = last.null_count() if last.dtype == pl.Float64 else (last.str.len_bytes() == 0).any()
         if not suspicious:
-            return
+            return False
         in_rows = block.data.count(self.dialect.delimiter.encode())
-        expected = frame.height * (self.dialect.width - 1) + self._delimiters_in_cells(frame)
-        # Blank lines make a difference, too, and are no fault.
-        if in_rows != expected and (fault := first_fault(self.path, self.file_name, self.dialect, block)):
-            raise fault
+        return in_rows != frame.height * (self.dialect.width - 1) + self._delimiters_in_cells(frame)
 
     def _delimiters_in_cells(self, frame: pl.DataFrame) -> int:
         if self.dialect.quote_character is None:
@@ -123,4 +131,5 @@ def open_table(path: Path, file_name: str, dialect: Dialect) -> Table:
 
 def _count(frame: pl.DataFrame, text: str) -> int:
     """How often this text stands in columns of texts."""
-    return int(sum(frame.select(pl.col(pl.String).str.count_matches(text, literal=True).sum()).row(0)))
+    counts = frame.select(pl.col(pl.String).str.count_matches(text, literal=True))
+    return int(sum(column.sum() for column in counts.iter_columns()))
