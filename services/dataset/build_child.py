@@ -13,10 +13,11 @@ from shared.series.artifact import make_manifest, write_dataset
 from shared.series.canonical import read_series
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.dataset import Dataset, build_dataset
+from shared.series.scalers_skops import write_skops
 
 
 def build(specification: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Series from the canonical files, windows, plots; writes ``dataset.npz``, ``manifest.json`` and the plots."""
+    """Series from the canonical files, windows, plots; writes them with ``manifest.json`` and ``scalers.skops``."""
     folder = Path(specification["folder"])
     configuration = parse_configuration(specification["configuration"])
     files = {entry["id"]: entry for entry in specification["files"]}
@@ -43,6 +44,7 @@ def _write(
     hashes = {name: entry["sha256"] for name, entry in files.items()}
     manifest = make_manifest(configuration, dataset, hashes)
     write_dataset(folder / "dataset.npz", dataset)
+    write_skops(folder / "scalers.skops", dataset.features, dataset.scalers)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     return {
         "windows": manifest["windows"],

@@ -120,13 +120,16 @@ class DatasetGeneration:
 
     async def _store(self, job: Job, folder: Path, answer: dict[str, Any]) -> dict[str, Reference]:
         store = self._service.store
-        array_key, manifest_key = dataset_keys(job.row)
+        array_key, manifest_key, scalers_key = dataset_keys(job.row)
         stored = {
             "dataset": await _put(
                 store, TRAINING_DATASETS, array_key, folder / "dataset.npz", "application/octet-stream"
             ),
             "manifest": await _put(
                 store, TRAINING_DATASETS, manifest_key, folder / "manifest.json", "application/json"
+            ),
+            "scalers": await _put(
+                store, TRAINING_DATASETS, scalers_key, folder / "scalers.skops", "application/octet-stream"
             ),
         }
         for plot in answer["plots"]:
@@ -181,9 +184,9 @@ async def remove_dataset_objects(store: ObjectStore, row: Record) -> None:
 
 
 def dataset_keys(row: Record) -> list[str]:
-    """The array file's key and the manifest's, as the row reserves them."""
+    """The keys of the array file, the manifest and the scalers, as the row reserves them."""
     key = str(row["storage_path"])
-    return [key, key.removesuffix(".npz") + ".manifest.json"]
+    return [key, *(key.removesuffix(".npz") + suffix for suffix in (".manifest.json", ".scalers.skops"))]
 
 
 async def _put(store: ObjectStore, bucket: str, key: str, path: Path, content_type: str) -> Reference:

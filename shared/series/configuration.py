@@ -95,7 +95,7 @@ class Scaling(Part):
     """How columns are scaled, and on which windows that is learned."""
 
     fit: Literal["train", "all"] = "train"
-    kind: Literal["minmax", "standard", "none"] = "minmax"
+    kind: Literal["minmax", "standard", "robust", "none"] = "minmax"
 
 
 class Backtest(Part):

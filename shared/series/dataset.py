@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from shared.series.configuration import Configuration, SeriesConfiguration
 from shared.series.configuration_fields import Scale
 from shared.series.drops import drop_report
-from shared.series.fitting import fit_scalers
+from shared.series.fitting import Columns, fit_scalers
 from shared.series.maker import SeriesByPlace, Side, WindowMaker
 from shared.series.metrics import naive_error
 from shared.series.scalers import Scaler
@@ -80,7 +80,7 @@ class Dataset:
         for span in self._maker.spans():
             chosen = self._kept[span]
             block = np.empty((np.count_nonzero(chosen), *self.shape(name)[1:]), dtype)
-            for place, values in enumerate(self._maker.columns(side, span, chosen) if len(block) else ()):
+            for place, values in self._maker.columns(side, span, chosen) if len(block) else ():
                 found = self.scalers[side][place].apply(values) if name.endswith("_scaled") else values
                 block[:, :, place] = found.T
             yield block
@@ -134,14 +134,13 @@ def _fit(configuration: Configuration, found: Selection, windows: Indices) -> di
         + [feature.scale for feature in feature_of_each_column(configuration)],
         "targets": [entry.scale for entry in configuration.outputs],
     }
-    return {
-        side: fit_scalers(
-            (maker.columns(side, span, fitted[span]) for span in maker.spans() if fitted[span].any()),
-            scales[side],
-            configuration.scaling.kind,
+
+    def columns(side: Side) -> Columns:
+        return lambda wanted: (
+            maker.columns(side, span, fitted[span], wanted) for span in maker.spans() if fitted[span].any()
         )
-        for side in scales
-    }
+
+    return {side: fit_scalers(columns(side), scales[side], configuration.scaling.kind) for side in scales}
 
 
 def _folds(configuration: Configuration, found: Selection) -> list[FittedFold]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.series.configuration_fields import Scale
+from shared.series.quantiles import quantiles
 from shared.series.scalers import Kind, Scaler
 from shared.series.series import Values
 
+Columns = Callable[[Sequence[bool]], Iterable[Iterable[tuple[int, Values]]]]
+"""Gives, for the columns wanted, block after block of samples, each with the column's place."""
 _UNSCALED = Scaler("none", 0.0, 1.0, 0.0, 1.0)
+_QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Moments:
@@ -23,36 +30,49 @@ class Moments:
         self.min, self.max = float("inf"), float("-inf")
         self.mean = self.squares = 0.0
 
-    def add(self, values: Values) -> None:
-        """Take in a piece of any shape."""
-        if values.size == 0:
-            return
+    def add(self, values: Values, *, deviations: bool) -> None:
+        """Take in a piece of any shape, not empty; mean and deviations only if they are asked for."""
+        count = self.count + values.size
         self.min, self.max = min(self.min, float(values.min())), max(self.max, float(values.max()))
-        mean, count = float(values.mean()), self.count + values.size
-        difference = mean - self.mean
-        self.squares += float(((values - mean) ** 2).sum()) + difference**2 * self.count * values.size / count
-        self.mean += difference * values.size / count
+        if deviations:
+            mean = float(values.mean())
+            difference = mean - self.mean
+            within = float(((values - mean) ** 2).sum())
+            self.squares += within + difference**2 * self.count * values.size / count
+            self.mean += difference * values.size / count
         self.count = count
 
 
-def fit_scalers(blocks: Iterable[Iterable[Values]], scales: Sequence[Scale | None], kind: Kind) -> list[Scaler]:
-    """One scaler for each column, from all its samples in the blocks fitted on; each block has every column."""
-    found = [Moments() for _ in scales]
+def fit_scalers(columns: Columns, scales: Sequence[Scale | None], kind: Kind) -> list[Scaler]:
+    """One scaler for each column, from all its samples; a column whose scale is None stays as it is."""
     wanted = [scale is not None and kind != "none" for scale in scales]
+    found = [Moments() for _ in scales]
     if any(wanted):
-        for block in blocks:
-            for moments, values, is_wanted in zip(found, block, wanted, strict=True):
-                if is_wanted:
-                    moments.add(values)
-    return [_scaler(moments, scale, kind) for moments, scale in zip(found, scales, strict=True)]
+        for block in columns(wanted):
+            for place, values in block:
+                found[place].add(values, deviations=kind == "standard")
+    return [
+        _UNSCALED if scale is None or not wanted[place] else _scaler(kind, scale, found[place], columns, place)
+        for place, scale in enumerate(scales)
+    ]
 
 
-def _scaler(moments: Moments, scale: Scale | None, kind: Kind) -> Scaler:
-    if scale is None or kind == "none" or moments.count == 0:
-        return _UNSCALED
+def _scaler(kind: Kind, scale: Scale, moments: Moments, columns: Columns, place: int) -> Scaler:
     width = moments.max - moments.min
-    if kind == "standard":
-        # Rounding gives even a constant some deviation.
-        deviation = (moments.squares / moments.count) ** 0.5 if width else 0.0
-        return Scaler("standard", moments.mean, deviation, 0.0, 1.0)
-    return Scaler("minmax", moments.min, width, scale.min, scale.max)
+    if kind == "minmax":
+        return Scaler("minmax", moments.min, width, scale.min, scale.max)
+    if kind == "robust":
+        lower, median, upper = quantiles(
+            lambda: _only(columns, place), _QUARTILES, moments.count, moments.min, moments.max
+        )
+        return Scaler("robust", median, upper - lower, 0.0, 1.0)
+    # Rounding gives even a constant some deviation, and not quite its own mean.
+    constant = width == 0
+    deviation = 0.0 if constant else float(np.sqrt(moments.squares / moments.count))
+    return Scaler("standard", moments.min if constant else moments.mean, deviation, 0.0, 1.0)
+
+
+def _only(columns: Columns, place: int) -> Iterator[NDArray[np.float64]]:
+    for block in columns([other == place for other in range(place + 1)]):
+        for _, values in block:
+            yield values

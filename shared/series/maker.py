@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,9 +66,12 @@ class WindowMaker:
             *(series_source(entry, one, steps.input) for entry, one in inputs),
             *(series_source(entry, one, steps.output) for entry, one in outputs),
         ]
-        self._sources: dict[Side, list[Source]] = {
-            "inputs": [*self._measured[: len(inputs)], *calendar_sources(configuration, steps.input)],
-            "targets": self._measured[len(inputs) :],
+        self._sources: dict[Side, list[tuple[Source, int]]] = {
+            "inputs": [
+                *((source, 1) for source in self._measured[: len(inputs)]),
+                *calendar_sources(configuration, steps.input),
+            ],
+            "targets": [(source, 1) for source in self._measured[len(inputs) :]],
         }
 
     def spans(self) -> Iterator[slice]:
@@ -88,12 +91,22 @@ class WindowMaker:
                     series[first], causes[first] = place, sampled.causes[first]
         return found
 
-    def columns(self, side: Side, span: slice, chosen: NDArray[np.bool_]) -> Iterator[Values]:
-        """Each column's windows (N, n), of those n reference times of the span that are ``chosen``."""
-        references, everything = self.references.part(span.start, span.stop), bool(chosen.all())
-        for source in self._sources[side]:
-            for values in source(references).values:
-                yield values if everything else values[:, chosen]
+    def columns(
+        self, side: Side, span: slice, chosen: NDArray[np.bool_], wanted: Sequence[bool] | None = None
+    ) -> Iterator[tuple[int, Values]]:
+        """Each column's place and its windows (N, n), of those n reference times of the span that are ``chosen``.
+
+        Columns that are not ``wanted``, by their places, are left out.
+        """
+        references, everything, place = self.references.part(span.start, span.stop), bool(chosen.all()), 0
+        for source, width in self._sources[side]:
+            if wanted is None or any(wanted[place : place + width]):
+                for values in source(references).values:
+                    if wanted is None or wanted[place]:
+                        yield place, values if everything else values[:, chosen]
+                    place += 1
+            else:
+                place += width
 
 
 def _names(entries: list[SeriesConfiguration]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Scalers: fitted on some windows, applied to all, inverted on forecasts (algorithms section 5)."""
+"""Scalers: applied to values in original units, inverted on forecasts (algorithms section 5)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-
-Kind = Literal["minmax", "standard", "none"]
+Kind = Literal["minmax", "standard", "robust", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scaler:
-    """One column's map ``(x - centre) / width * (high - low) + low``; a constant column maps to ``low``.
+    """One column's map ``(x - centre) / width * (high - low) + low``.
 
-    minmax: centre and width are the data's minimum and range; standard: its mean and standard deviation, with
-    low 0 and high 1; none: the identity.
+    minmax: centre and width are the data's minimum and range; standard: its mean and standard deviation; robust: its
+    median and the distance of its quartiles; the latter two with low 0 and high 1. none: the identity. A width of 0
+    counts as 1, so a constant column maps to ``low``, and what differs from it later stays distinct.
     """
 
     kind: Kind
@@ -32,15 +31,16 @@ class Scaler:
         """Original units to scaled, any shape."""
         if self.kind == "none":
             return values
-        if self.width == 0:
-            return np.full_like(values, self.low)
-        return (values - self.centre) / self.width * (self.high - self.low) + self.low
+        scaled = (values - self.centre) / (self.width or 1.0)
+        scaled *= self.high - self.low
+        scaled += self.low
+        return scaled
 
     def inverse(self, values: Array) -> Array:
-        """Scaled to original units, any shape; a constant column comes back as its constant."""
+        """Scaled to original units, any shape."""
         if self.kind == "none":
             return values
-        return (values - self.low) / (self.high - self.low) * self.width + self.centre
+        return (values - self.low) / (self.high - self.low) * (self.width or 1.0) + self.centre
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers; :meth:`from_json` reads them."""

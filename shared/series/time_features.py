@@ -25,26 +25,22 @@ _Evaluate = Callable[[Times], Values]
 
 def feature_names(configuration: Configuration) -> list[str]:
     """The columns' names in the order in which they are appended."""
-    return [name for name, _ in _columns(configuration)]
+    wanted = configuration.time_features.wanted
+    return [column for name, feature in wanted.items() for column in _names(name, feature)]
 
 
 def feature_of_each_column(configuration: Configuration) -> list[TimeFeature]:
     """For each column of :func:`feature_names` the feature that it is part of."""
-    return [feature for _, feature in _columns(configuration)]
+    wanted = configuration.time_features.wanted
+    return [feature for name, feature in wanted.items() for _ in _names(name, feature)]
 
 
-def _columns(configuration: Configuration) -> list[tuple[str, TimeFeature]]:
-    return [
-        (column, feature)
-        for name, feature in configuration.time_features.wanted.items()
-        for column in (
-            holiday_names(feature) if isinstance(feature, HolidayFeature) else [f"{name} sine", f"{name} cosine"]
-        )
-    ]
+def _names(name: str, feature: TimeFeature) -> list[str]:
+    return holiday_names(feature) if isinstance(feature, HolidayFeature) else [f"{name} sine", f"{name} cosine"]
 
 
-def calendar_sources(configuration: Configuration, count: int) -> list[Source]:
-    """Sources of the columns of :func:`feature_names`, of windows of N = ``count`` steps.
+def calendar_sources(configuration: Configuration, count: int) -> list[tuple[Source, int]]:
+    """Sources of the columns of :func:`feature_names`, of windows of N = ``count`` steps, and how many each makes.
 
     Raises a problem for an unknown country.
     """
@@ -52,7 +48,7 @@ def calendar_sources(configuration: Configuration, count: int) -> list[Source]:
     for name, feature in configuration.time_features.wanted.items():
         zone = configuration.timezone if feature.local else None
         evaluate = _flags(feature, zone) if isinstance(feature, HolidayFeature) else _cycle(name, zone)
-        sources.append(_source(feature, count, evaluate))
+        sources.append((_source(feature, count, evaluate), len(_names(name, feature))))
     return sources
 
 
