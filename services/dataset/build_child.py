@@ -9,10 +9,11 @@ import orjson
 
 from services.dataset.plots import violin_plots
 from shared.runtime.child import Report, serve
-from shared.series.artifact import make_manifest, write_dataset
+from shared.series.artifact import write_dataset
 from shared.series.canonical import read_series
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.dataset import Dataset, build_dataset
+from shared.series.manifest import make_manifest
 from shared.series.scalers_skops import write_skops
 
 
@@ -42,8 +43,7 @@ def _write(
     plots: list[str],
 ) -> dict[str, Any]:
     hashes = {name: entry["sha256"] for name, entry in files.items()}
-    manifest = make_manifest(configuration, dataset, hashes)
-    write_dataset(folder / "dataset.npz", dataset)
+    manifest = make_manifest(configuration, dataset, hashes, write_dataset(folder / "dataset.npz", dataset))
     write_skops(folder / "scalers.skops", dataset.features, dataset.scalers)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     return {

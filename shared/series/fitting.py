@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from shared.series.quantiles import quantiles
 from shared.series.scalers import Kind, Scaler
 from shared.series.series import Values
 
-Columns = Callable[[Sequence[bool]], Iterable[Iterable[tuple[int, Values]]]]
-"""Gives, for the columns wanted, block after block of samples, each with the column's place."""
+Columns = Callable[[Collection[int]], Iterable[Iterable[tuple[int, Values]]]]
+"""Gives block after block of the columns with these places, each with its place and its samples."""
 _UNSCALED = Scaler("none", 0.0, 1.0, 0.0, 1.0)
 _QUARTILES = (0.25, 0.5, 0.75)
 
@@ -45,14 +45,14 @@ class Moments:
 
 def fit_scalers(columns: Columns, scales: Sequence[Scale | None], kind: Kind) -> list[Scaler]:
     """One scaler for each column, from all its samples; a column whose scale is None stays as it is."""
-    wanted = [scale is not None and kind != "none" for scale in scales]
+    wanted = {place for place, scale in enumerate(scales) if scale is not None and kind != "none"}
     found = [Moments() for _ in scales]
-    if any(wanted):
+    if wanted:
         for block in columns(wanted):
             for place, values in block:
                 found[place].add(values, deviations=kind == "standard")
     return [
-        _UNSCALED if scale is None or not wanted[place] else _scaler(kind, scale, found[place], columns, place)
+        _UNSCALED if scale is None or place not in wanted else _scaler(kind, scale, found[place], columns, place)
         for place, scale in enumerate(scales)
     ]
 
@@ -73,6 +73,6 @@ def _scaler(kind: Kind, scale: Scale, moments: Moments, columns: Columns, place:
 
 
 def _only(columns: Columns, place: int) -> Iterator[NDArray[np.float64]]:
-    for block in columns([other == place for other in range(place + 1)]):
+    for block in columns({place}):
         for _, values in block:
             yield values

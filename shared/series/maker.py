@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,21 +92,20 @@ class WindowMaker:
         return found
 
     def columns(
-        self, side: Side, span: slice, chosen: NDArray[np.bool_], wanted: Sequence[bool] | None = None
+        self, side: Side, span: slice, chosen: NDArray[np.bool_], wanted: Collection[int] | None = None
     ) -> Iterator[tuple[int, Values]]:
         """Each column's place and its windows (N, n), of those n reference times of the span that are ``chosen``.
 
-        Columns that are not ``wanted``, by their places, are left out.
+        Columns whose place is not ``wanted`` are left out; None wants all.
         """
-        references, everything, place = self.references.part(span.start, span.stop), bool(chosen.all()), 0
+        references, everything, first = self.references.part(span.start, span.stop), bool(chosen.all()), 0
         for source, width in self._sources[side]:
-            if wanted is None or any(wanted[place : place + width]):
-                for values in source(references).values:
-                    if wanted is None or wanted[place]:
-                        yield place, values if everything else values[:, chosen]
-                    place += 1
-            else:
-                place += width
+            places = [place for place in range(first, first + width) if wanted is None or place in wanted]
+            if places:
+                found = source(references).values
+                for place in places:
+                    yield place, found[place - first] if everything else found[place - first][:, chosen]
+            first += width
 
 
 def _names(entries: list[SeriesConfiguration]) -> list[str]:

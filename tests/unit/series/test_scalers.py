@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ TWINS: dict[str, Any] = {
 def in_blocks(values: Values, size: int = 7) -> Columns:
     """One column, a few numbers at a time."""
 
-    def columns(wanted: Sequence[bool]) -> Iterable[Iterable[tuple[int, Values]]]:
-        assert wanted == [True]
+    def columns(wanted: Collection[int]) -> Iterable[Iterable[tuple[int, Values]]]:
+        assert wanted == {0}
         return ([(0, values[start : start + size])] for start in range(0, len(values), size))
 
     return columns

@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from services.trainer.models.base import TrainingData
-from shared.series.artifact import make_manifest, write_dataset
+from shared.series.artifact import write_dataset
 from shared.series.configuration import parse_configuration
 from shared.series.dataset import build_dataset
+from shared.series.manifest import make_manifest
 from shared.series.series import Series
 from tests.synthetic import load_and_temperature, load_configuration
 
@@ -25,8 +26,8 @@ def write(folder: Path, document: dict[str, Any], series: Mapping[str, Series]) 
     """``dataset.npz`` and ``manifest.json`` of this configuration, as the dataset service writes them."""
     configuration = parse_configuration(document)
     dataset = build_dataset(configuration, {n: series[entry.file] for n, entry in enumerate(configuration.series)})
-    manifest = make_manifest(configuration, dataset, dict.fromkeys(series, "0" * 64))
-    write_dataset(folder / "dataset.npz", dataset)
+    sha256 = write_dataset(folder / "dataset.npz", dataset)
+    manifest = make_manifest(configuration, dataset, dict.fromkeys(series, "0" * 64), sha256)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
 
 
