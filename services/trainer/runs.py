@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.trainer.sizes import check_sizes
 from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import (
@@ -16,7 +17,8 @@ from shared.events.payloads import (
 )
 from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
-from shared.series.model_parameters import ModelParameters, parse_models
+from shared.series.model_parameters import parse_models
+from shared.series.parameters.base import ModelParameters
 from shared.sessions.rows import busy, require_move
 from shared.sessions.state import ALLOWED_FROM, SessionStatus
 
@@ -26,13 +28,19 @@ async def start_run(
 ) -> UUID:
     """Queue one job for each model and target of the newest dataset. Runs as the service.
 
-    Raises a problem for unknown models or parameters, without a dataset, and a 409 while a run is under way.
+    Raises a problem for unknown models or parameters, for models that do not fit the data, without a dataset, and a
+    409 while a run is under way.
     """
     session_id = session["session_id"]
     if session["status"] not in ALLOWED_FROM[SessionStatus.TRAINING]:
         raise busy(session, SessionStatus.TRAINING)
     dataset = await _ready_dataset(transaction, session_id)
     chosen = parse_models(models if models is not None else (session["configuration"] or {}).get("models", []))
+    manifest = dataset["metadata"]["manifest"]
+    _, steps_in, columns = manifest["shapes"]["inputs"]
+    _, steps_out, _ = manifest["shapes"]["targets"]
+    for model in chosen:
+        check_sizes(model, (steps_in, columns), (steps_out, 1), manifest["split"]["train"])
     await require_move(transaction, session, SessionStatus.TRAINING)
     run_id = uuid4()
     await transaction.execute(
@@ -43,7 +51,7 @@ async def start_run(
         user_id,
         dataset["id"],
     )
-    targets: list[str] = dataset["metadata"]["manifest"]["target_features"]
+    targets: list[str] = manifest["target_features"]
     jobs = [(uuid4(), model, target) for model in chosen for target in targets]
     for position, (job_id, model, target) in enumerate(jobs):
         await _insert_job(transaction, run_id, session_id, user_id, position, job_id, model, target)

@@ -13,11 +13,12 @@ import orjson
 
 from services.trainer.evaluation import Evaluation, evaluate
 from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.columns import describe_columns
 from services.trainer.models.registry import model_class
-from shared.problems import Category, ProblemError
+from services.trainer.sizes import check_sizes
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.configuration import Configuration, parse_configuration
-from shared.series.model_parameters import MAX_WEIGHTS, ModelParameters, parse_model
+from shared.series.model_parameters import parse_model
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -30,8 +31,8 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     configuration = parse_configuration(manifest["configuration"])
     target = manifest["target_features"].index(specification["target"])
     parameters = parse_model(specification["model"])
-    data = training_data(dataset, target)
-    check_size(parameters, data)
+    data = training_data(dataset, configuration, target)
+    check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
     model = model_class(parameters.kind)(parameters)
     history = model.fit(data, lambda epoch: send(_progress(epoch)))
     send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
@@ -43,31 +44,24 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "duration_seconds": round(seconds, 3),
         "epochs_requested": history.epochs_requested,
         "epochs_completed": len(history.epochs) if history.epochs_requested else None,
+        "chosen": history.chosen,
+        "warnings": history.warnings,
     }
     _save(Path(specification["output_directory"]), model, configuration, dataset, target, history, evaluation, summary)
     return {"type": "trained", "metrics": evaluation.headline, "summary": summary}
 
 
-def training_data(dataset: StoredDataset, target: int) -> TrainingData:
+def training_data(dataset: StoredDataset, configuration: Configuration, target: int) -> TrainingData:
     """The windows of the training and the validation part, for one target."""
     train, validation = dataset.parts["train"], dataset.parts["validation"]
     targets = dataset.targets_scaled[..., target : target + 1]
     return TrainingData(
-        dataset.inputs_scaled[train], targets[train], dataset.inputs_scaled[validation], targets[validation]
+        dataset.inputs_scaled[train],
+        targets[train],
+        dataset.inputs_scaled[validation],
+        targets[validation],
+        describe_columns(configuration, dataset.manifest, [target]),
     )
-
-
-def check_size(parameters: ModelParameters, data: TrainingData) -> None:
-    """Raises RESOURCE_EXHAUSTION before any work for a model that no machine here can hold."""
-    weights = parameters.weights(int(np.prod(data.inputs.shape[1:])), int(np.prod(data.targets.shape[1:])))
-    if weights > MAX_WEIGHTS:
-        raise ProblemError(
-            Category.RESOURCE_EXHAUSTION,
-            title="The model would be too large",
-            detail=f"{parameters.kind} would have about {weights} weights; at most {MAX_WEIGHTS} are taken.",
-            recovery=["Use fewer layers or units.", "Use fewer time steps or features."],
-            status=422,
-        )
 
 
 def _progress(epoch: Epoch) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.models.columns import Columns
 from shared.problems import Category, ProblemError
-from shared.series.model_parameters import ModelParameters
+from shared.series.parameters.base import ModelParameters
 
 Windows = NDArray[np.float32]
 
@@ -22,17 +23,34 @@ _EXPLODED = 100.0
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Scaled windows: inputs (n, I, F_in) and targets (n, O, F_out), for training and for validation."""
+    """Scaled windows: inputs (n, I, F_in) and targets (n, O, F_out), for training and for validation.
+
+    ``columns``: what is known of the columns; nothing, where windows come without a configuration.
+    """
 
     inputs: Windows
     targets: Windows
     validation_inputs: Windows
     validation_targets: Windows
+    columns: Columns = field(default_factory=Columns)
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """(I, F_in)."""
+        return self.inputs.shape[1], self.inputs.shape[2]
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """(O, F_out)."""
+        return self.targets.shape[1], self.targets.shape[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the training windows; losses are mean squared errors of scaled values."""
+    """One pass over the training windows, or one of the estimators that a model is made of.
+
+    Losses are mean squared errors of scaled values.
+    """
 
     epoch: int
     epochs: int
@@ -41,15 +59,26 @@ class Epoch:
     eta_seconds: float | None = None
 
 
+Report = Callable[[Epoch], None]
+
+
 @dataclass(slots=True)
 class History:
-    """What happened while fitting."""
+    """What happened while fitting; a model's ``_fit`` writes it."""
 
+    report: Report
     epochs: list[Epoch] = field(default_factory=list)
     epochs_requested: int | None = None
+    """None where a model has no passes over the windows."""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """What was chosen on the validation part, by the parameters' names."""
+    warnings: list[str] = field(default_factory=list)
 
-
-Report = Callable[[Epoch], None]
+    def note(self, epoch: Epoch) -> None:
+        """Keep and tell it. Raises MODEL_CONVERGENCE when its losses left the numbers."""
+        self.epochs.append(epoch)
+        _check_numbers(self)
+        self.report(epoch)
 
 
 class Forecaster(ABC):
@@ -66,14 +95,8 @@ class Forecaster(ABC):
     @final
     def fit(self, data: TrainingData, report: Report) -> History:
         """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers, or never come near the targets."""
-        history = History()
-
-        def note(epoch: Epoch) -> None:
-            history.epochs.append(epoch)
-            _check_numbers(history)
-            report(epoch)
-
-        history.epochs_requested = self._fit(data, note)
+        history = History(report)
+        self._fit(data, history)
         _check_explosion(history, data)
         return history
 
@@ -89,8 +112,8 @@ class Forecaster(ABC):
         return forecast.astype(np.float64)
 
     @abstractmethod
-    def _fit(self, data: TrainingData, note: Report) -> int | None:
-        """Learn, noting each epoch; the number of epochs asked for, None where there are none."""
+    def _fit(self, data: TrainingData, history: History) -> None:
+        """Learn, noting each epoch, what was chosen, and what the user should know."""
 
     @abstractmethod
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:

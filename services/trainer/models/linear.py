@@ -10,8 +10,9 @@ import skops.io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, Ridge  # type: ignore[import-untyped]
 
-from services.trainer.models.base import Epoch, Forecaster, Report, TrainingData, Windows
-from shared.series.model_parameters import LinearParameters, ModelParameters
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
+from shared.series.parameters.base import ModelParameters
+from shared.series.parameters.linear import LinearParameters
 
 _ALLOWED = (LinearRegression, Ridge)
 
@@ -27,7 +28,7 @@ class Linear(Forecaster):
         self._estimator: Any = None
         self._output_shape = (0, 0)
 
-    def _fit(self, data: TrainingData, note: Report) -> None:
+    def _fit(self, data: TrainingData, history: History) -> None:
         assert isinstance(self.parameters, LinearParameters)
         ridge = self.parameters.ridge
         self._estimator = Ridge(alpha=ridge) if ridge > 0 else LinearRegression()
@@ -36,7 +37,7 @@ class Linear(Forecaster):
         loss, val_loss = self._loss(data.inputs, data.targets), None
         if len(data.validation_inputs):
             val_loss = self._loss(data.validation_inputs, data.validation_targets)
-        note(Epoch(1, 1, loss, val_loss))
+        history.note(Epoch(1, 1, loss, val_loss))
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
         flat: NDArray[np.float64] = self._estimator.predict(_flat(inputs))

@@ -9,6 +9,10 @@ from services.trainer.models.base import Forecaster
 MODELS = {
     "Linear": "services.trainer.models.linear:Linear",
     "Dense": "services.trainer.models.dense:Dense",
+    "CNN": "services.trainer.models.cnn:CNN",
+    "CNN2D": "services.trainer.models.cnn:CNN2D",
+    "LSTM": "services.trainer.models.lstm:LSTM",
+    "ARLSTM": "services.trainer.models.autoregressive:ARLSTM",
 }
 
 

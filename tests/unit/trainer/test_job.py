@@ -14,10 +14,11 @@ import orjson
 import pytest
 
 from services.trainer.child.job import run_job
-from services.trainer.models.registry import MODELS, model_class
+from services.trainer.models.registry import model_class
 from shared.problems import Category, ProblemError
 from shared.series.artifact import StoredDataset, read_dataset
-from shared.series.model_parameters import MAX_WEIGHTS, parse_model
+from shared.series.model_parameters import parse_model
+from shared.series.parameters.base import MAX_WEIGHTS
 from shared.series.series import NANOSECONDS_PER_HOUR, Series
 from tests.synthetic import load_and_temperature, load_configuration, noise_configuration, white_noise
 from tests.unit.trainer.conftest import WriteDataset
@@ -48,7 +49,7 @@ def trained(
 ) -> dict[str, tuple[Path, dict[str, Any], list[dict[str, Any]]]]:
     """For each kind: the folder of its artifacts, the final message, and the progress told before."""
     done = {}
-    for kind in sorted(MODELS):
+    for kind in sorted(SMALL):
         folder = tmp_path_factory.mktemp(kind)
         told: list[dict[str, Any]] = []
         message = run_job(job(load_dataset, folder, SMALL[kind], "load"), told.append)
@@ -57,7 +58,7 @@ def trained(
 
 
 Trained = dict[str, tuple[Path, dict[str, Any], list[dict[str, Any]]]]
-kinds = pytest.mark.parametrize("kind", sorted(MODELS))
+kinds = pytest.mark.parametrize("kind", sorted(SMALL))
 
 
 @kinds

@@ -13,7 +13,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from services.trainer.models.base import Epoch, TrainingData
 from services.trainer.models.linear import Linear
-from shared.series.model_parameters import LinearParameters
+from shared.series.parameters.linear import LinearParameters
 from tests.unit.trainer.conftest import MakeData
 
 

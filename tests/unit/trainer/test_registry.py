@@ -14,7 +14,9 @@ import pytest
 from services.trainer.child.job import run_job
 from services.trainer.models.registry import MODELS, load_all
 from shared.problems import Category, ProblemError
-from shared.series.model_parameters import KINDS, LinearParameters, ModelParameters, parse_model
+from shared.series.model_parameters import KINDS, parse_model
+from shared.series.parameters.base import ModelParameters
+from shared.series.parameters.linear import LinearParameters
 
 _MEAN = '''
 from pathlib import Path
@@ -28,9 +30,9 @@ class Mean(Forecaster):
     libraries = ()
     weight_count = 0
 
-    def _fit(self, data, note):
+    def _fit(self, data, history):
         self._mean = data.targets.mean(axis=0)
-        note(Epoch(1, 1, float(data.targets.var()), None))
+        history.note(Epoch(1, 1, float(data.targets.var()), None))
 
     def _predict(self, inputs):
         return np.repeat(self._mean[None], len(inputs), axis=0)
@@ -103,7 +105,16 @@ def test_f76_layers_of_the_wrong_type_or_size_are_refused_by_name(layers: Any) -
     [
         ({"kind": "Dense", "units": 10_000_000}, "Dense.units"),
         ({"kind": "Dense", "learning_rate": float("nan")}, "Dense.learning_rate"),
+        ({"kind": "Dense", "learning_rate": float("inf")}, "Dense.learning_rate"),
         ({"kind": "Dense", "epochs": "many"}, "Dense.epochs"),
+        ({"kind": "Dense", "epochs": "20"}, "Dense.epochs"),
+        ({"kind": "Dense", "epochs": True}, "Dense.epochs"),
+        ({"kind": "Dense", "batch_size": 32.0}, "Dense.batch_size"),
+        ({"kind": "LSTM", "units": 10_000_000}, "LSTM.units"),
+        ({"kind": "LSTM", "decoder": "distributed"}, "LSTM.decoder"),
+        ({"kind": "CNN", "filters": 3, "units": 4}, "CNN.units"),
+        ({"kind": ["Dense"]}, "models.kind"),
+        ({"kind": "x" * 1_000_000}, "models.kind"),
         ({"kind": "Linear", "ridge": -1}, "Linear.ridge"),
         ({"kind": "Linear", "rigde": 1}, "Linear.rigde"),
         ({"kind": "Linaer"}, "models.kind"),
@@ -129,7 +140,13 @@ def test_f76_defaults_are_applied_at_the_border() -> None:
         "batch_size": 32,
         "learning_rate": 0.001,
         "patience": 2,
+        "time_limit_seconds": None,
     }
+
+
+@pytest.mark.parametrize("given, meant", [("AR LSTM", "ARLSTM"), ("AR_LSTM", "ARLSTM"), ("LSTM", "LSTM")])
+def test_older_names_of_models_are_understood(given: str, meant: str) -> None:
+    assert parse_model({"kind": given}).kind == meant
 
 
 @pytest.mark.parametrize("given, meant", [("Keine", "linear"), ("none", "linear"), ("ReLU", "relu"), ("TANH", "tanh")])

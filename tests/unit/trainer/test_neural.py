@@ -1,4 +1,4 @@
-"""Dense: its network, early stopping, repeatability, and what happens when it does not converge."""
+"""The training loop that all networks share, seen on Dense: early stopping, repeatability, and failing to converge."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 
 from services.trainer.models.base import TrainingData
-from services.trainer.models.dense import Dense, build
+from services.trainer.models.columns import Columns
+from services.trainer.models.dense import Dense
 from shared.problems import Category, ProblemError
-from shared.series.model_parameters import DenseParameters
+from shared.series.parameters.neural import DenseParameters
 from tests.unit.trainer.conftest import MakeData
 
 TINY: dict[str, Any] = {"layers": 1, "units": 8, "epochs": 3, "batch_size": 16}
@@ -24,8 +25,8 @@ def _trained(data: TrainingData, **parameters: Any) -> np.ndarray:
     return model.predict(data.validation_inputs)
 
 
-def test_it_flattens_the_window_and_its_last_kernel_starts_at_zero(make_data: MakeData) -> None:
-    network = build(DenseParameters(layers=[7, 5], activation="tanh"), (4, 2), (3, 2))
+def test_it_flattens_the_window_and_its_last_kernel_starts_at_zero() -> None:
+    network = Dense(DenseParameters(layers=[7, 5], activation="tanh")).network((4, 2), (3, 2), Columns())
 
     dense = [layer for layer in network.layers if hasattr(layer, "units")]
     assert [layer.units for layer in dense] == [7, 5, 6]
@@ -118,3 +119,15 @@ def test_memory_that_tensorflow_cannot_get_is_a_memory_error(
     monkeypatch.setattr(model._model, "predict", exhausted)
     with pytest.raises(MemoryError, match="OOM"):
         model.predict(data.inputs)
+
+
+def test_training_ends_when_its_time_is_over_with_the_best_weights_and_a_warning(make_data: MakeData) -> None:
+    model = Dense(DenseParameters(**{**TINY, "epochs": 500, "patience": 500}, time_limit_seconds=0.001))
+    data = make_data()
+
+    history = model.fit(data, lambda _: None)
+
+    assert len(history.epochs) == 1
+    assert history.warnings == ["The time limit of 0.001 s ended training in epoch 1 of 500."]
+    kept = float(np.mean((model.predict(data.validation_inputs) - data.validation_targets) ** 2))
+    assert kept == pytest.approx(history.epochs[0].val_loss, rel=1e-5)

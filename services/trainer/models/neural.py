@@ -1,0 +1,135 @@
+"""What all neural networks share: one training loop, one way to forecast, one file."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import keras  # type: ignore[import-untyped]
+import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
+from services.trainer.models.columns import Columns
+from shared.series.parameters.base import ModelParameters, Shape
+from shared.series.parameters.neural import NeuralParameters
+
+_VALUES_AT_ONCE = 32_000_000
+"""Numbers in memory while forecasting: 128 MB of float32."""
+_MOST_WINDOWS_AT_ONCE = 1024
+
+
+class Neural(Forecaster):
+    """Adam, mean squared error, early stopping on the validation loss with the best weights restored.
+
+    Subclasses give the network.
+    """
+
+    file_name: ClassVar[str] = "model.keras"
+    libraries: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
+
+    def __init__(self, parameters: ModelParameters) -> None:
+        super().__init__(parameters)
+        self._model: Any = None
+
+    @abstractmethod
+    def network(self, inputs: Shape, outputs: Shape, columns: Columns) -> Any:
+        """The network, not compiled: (n, I, F_in) to (n, O, F_out); its last kernel starts at zero."""
+
+    def _fit(self, data: TrainingData, history: History) -> None:
+        parameters = self.parameters
+        assert isinstance(parameters, NeuralParameters)
+        history.epochs_requested = parameters.epochs
+        keras.utils.set_random_seed(parameters.seed)
+        tf.config.experimental.enable_op_determinism()
+        self._model = self.network(data.input_shape, data.output_shape, data.columns)
+        self._model.compile(optimizer=keras.optimizers.Adam(parameters.learning_rate), loss="mse")
+        validation = (data.validation_inputs, data.validation_targets) if len(data.validation_inputs) else None
+        early_stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss" if validation else "loss", patience=parameters.patience, restore_best_weights=True
+        )
+        with _memory_errors():
+            self._model.fit(
+                data.inputs,
+                data.targets,
+                validation_data=validation,
+                epochs=parameters.epochs,
+                batch_size=parameters.batch_size,
+                verbose=0,
+                callbacks=[_Notes(history, parameters), early_stopping],
+            )
+
+    def _predict(self, inputs: Windows) -> NDArray[np.floating]:
+        values = self.parameters.activations(self._model.input_shape[1:], self._model.output_shape[1:])
+        batch = int(np.clip(_VALUES_AT_ONCE // values, 1, _MOST_WINDOWS_AT_ONCE))
+        with _memory_errors():
+            forecast: NDArray[np.float32] = self._model.predict(inputs, batch_size=batch, verbose=0)
+        return forecast
+
+    def save(self, folder: Path) -> Path:
+        """See :class:`Forecaster`."""
+        path = folder / self.file_name
+        self._model.save(path)
+        return path
+
+    @classmethod
+    def load(cls, folder: Path, parameters: ModelParameters, output_shape: tuple[int, int]) -> Self:
+        """See :class:`Forecaster`; in Keras' safe mode."""
+        model = cls(parameters)
+        model._model = keras.saving.load_model(folder / cls.file_name, safe_mode=True)
+        return model
+
+    @property
+    def weight_count(self) -> int:
+        """Kernels and biases."""
+        return sum(int(np.prod(weight.shape)) for weight in self._model.trainable_weights)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """TensorFlow has an error of its own for memory that ran out."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(str(error)) from error
+
+
+class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells of each epoch, with the time that the remaining ones will take; ends training when its time is over."""
+
+    def __init__(self, history: History, parameters: NeuralParameters) -> None:
+        super().__init__()
+        self._history = history
+        self._epochs = parameters.epochs
+        self._limit = parameters.time_limit_seconds
+        self._began = time.monotonic()
+        self._over = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this."""
+        if self._limit is not None and time.monotonic() - self._began > self._limit:
+            self._over = True
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this."""
+        losses = logs or {}
+        done = epoch + 1
+        self._history.note(
+            Epoch(
+                done,
+                self._epochs,
+                float(losses.get("loss", float("nan"))),
+                float(losses["val_loss"]) if "val_loss" in losses else None,
+                (time.monotonic() - self._began) / done * (self._epochs - done),
+            )
+        )
+        if self._over:
+            self._history.warnings.append(
+                f"The time limit of {self._limit:g} s ended training in epoch {done} of {self._epochs}."
+            )

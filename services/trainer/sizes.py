@@ -1,0 +1,41 @@
+"""Whether a model can be trained at all: checked when a run is asked for, and again by the job."""
+
+from __future__ import annotations
+
+from shared.problems import Category, ProblemError
+from shared.series.parameters.base import MAX_ACTIVATIONS, MAX_WEIGHTS, ModelParameters, Shape
+
+
+def check_sizes(parameters: ModelParameters, inputs: Shape, outputs: Shape, windows: int) -> None:
+    """For windows (I, F_in) to (O, F_out), of which ``windows`` are trained on.
+
+    Raises DATA_VALIDATION where the kind cannot work for these shapes, and RESOURCE_EXHAUSTION where the model would
+    be larger than any machine here can hold.
+    """
+    refusal = parameters.refusal(inputs, outputs)
+    if refusal is not None:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The model does not fit the data",
+            detail=f"{parameters.kind} cannot be trained on windows of {inputs[0]} x {inputs[1]} to "
+            f"{outputs[0]} x {outputs[1]} values: {refusal}.",
+            recovery=["Choose another model.", "Change time_steps or the series to what it needs."],
+        )
+    weights = parameters.weights(inputs, outputs)
+    if weights > MAX_WEIGHTS:
+        raise _too_large(f"{parameters.kind} would have about {weights} weights; at most {MAX_WEIGHTS} are taken.")
+    values = parameters.batch(windows) * parameters.activations(inputs, outputs)
+    if values > MAX_ACTIVATIONS:
+        raise _too_large(
+            f"{parameters.kind} would hold about {values} numbers for one batch; at most {MAX_ACTIVATIONS} are taken."
+        )
+
+
+def _too_large(detail: str) -> ProblemError:
+    return ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title="The model would be too large",
+        detail=detail,
+        recovery=["Use fewer layers or units, or a smaller batch_size.", "Use fewer time steps or features."],
+        status=422,
+    )

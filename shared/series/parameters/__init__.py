@@ -1,0 +1,1 @@
+"""The parameters of each family of models, with limits and defaults."""

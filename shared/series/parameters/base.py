@@ -1,0 +1,43 @@
+"""What the parameters of every model have."""
+
+from __future__ import annotations
+
+from math import prod
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Shape = tuple[int, int]
+"""(steps, columns) of one window: (I, F_in) or (O, F_out)."""
+
+MAX_WEIGHTS = 50_000_000
+"""Bound on the product of sizes, not only on each (lesson F22): about 200 MB of float32."""
+MAX_ACTIVATIONS = 500_000_000
+"""Bound on the numbers that one batch holds while it is learned from: 2 GB of float32."""
+
+
+class ModelParameters(BaseModel):
+    """What every kind has. ``seed`` makes a run repeatable on the same machine.
+
+    Nothing is converted: a number in quotes, a float for a whole number and a boolean for either are refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: str
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def weights(self, inputs: Shape, outputs: Shape) -> int:
+        """Roughly how many numbers the model has, or holds while it is solved."""
+        return prod(inputs) * prod(outputs)
+
+    def activations(self, inputs: Shape, outputs: Shape) -> int:
+        """Roughly how many numbers one window needs in memory while the model learns from it."""
+        return prod(inputs) + prod(outputs)
+
+    def batch(self, windows: int) -> int:
+        """How many windows are in memory in that way at once."""
+        return 1
+
+    def refusal(self, inputs: Shape, outputs: Shape) -> str | None:
+        """Why this kind cannot work for windows of these shapes; None where it can."""
+        return None
