@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
-from services.notifier.events import REPLAY_LIMIT, events_after
+from services.notifier.events import LARGEST_SEQUENCE, REPLAY_LIMIT, events_after
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller
@@ -28,7 +28,7 @@ async def events(
     request: Request,
     caller: CurrentCaller,
     session_id: Annotated[str, Path(alias="sessionId", max_length=128)],
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_SEQUENCE)] = 0,
     limit: Annotated[int, Query(ge=1, le=REPLAY_LIMIT)] = 200,
 ) -> EventsDocument:
     """The session's events (CloudEvents envelopes) with a number above ``after``."""

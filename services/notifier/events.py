@@ -6,6 +6,8 @@ from shared.database.pool import Transaction
 from shared.events.envelope import Envelope
 
 REPLAY_LIMIT = 1000
+LARGEST_SEQUENCE = 2**63 - 1
+"""What the database can count to."""
 
 
 async def events_after(

@@ -11,6 +11,7 @@ from uuid import UUID
 import socketio
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.notifier.events import LARGEST_SEQUENCE
 from services.notifier.messages import SocketMessage, room_of
 from services.notifier.rooms import Rooms
 from services.notifier.snapshot import snapshot_of
@@ -33,7 +34,7 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     session_id: str = Field(min_length=1, max_length=128)
-    after: int | None = Field(default=None, ge=0)
+    after: int | None = Field(default=None, ge=0, le=LARGEST_SEQUENCE)
     models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
 
 

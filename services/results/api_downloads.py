@@ -22,7 +22,7 @@ from shared.web.authentication import CurrentCaller
 router = APIRouter(tags=["downloads"])
 
 SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
-_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @router.get(
@@ -140,13 +140,14 @@ async def send_object(
 
 def _asked_range(header: str | None, size: int) -> tuple[int, int]:
     """``(start, end)`` in bytes, end excluded. Raises a 416 problem for a range outside the object."""
-    match = _RANGE.match(header or "")
+    match = _RANGE.fullmatch(header or "")
     if not match or match.groups() == ("", ""):
         return 0, size
     first, last = match.groups()
     if first == "":
-        return max(0, size - int(last)), size
-    start, end = int(first), min(int(last) + 1, size) if last else size
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
     if start >= size or end <= start:
         raise ProblemError(
             Category.DATA_VALIDATION,

@@ -22,7 +22,7 @@ from shared.web.idempotency import OnceOnly
 
 router = APIRouter(prefix="/api/training", tags=["upload"])
 
-UploadIdentifier = Annotated[str, Path(alias="uploadId", max_length=128)]
+UploadInPath = Annotated[str, Path(alias="uploadId", max_length=128)]
 
 
 def _service(request: Request) -> Service:
@@ -49,11 +49,13 @@ async def upload_chunk(request: Request, caller: SendingCaller) -> UploadState:
     """One chunk, in any order, any number of times; the last missing one completes the file."""
     service = _service(request)
     limits = Limits.of(service.settings)
-    form, data = await read_chunk(request, limits.chunk_bytes)
-    upload = await _begun(service, caller.user_id, form, limits)
-    check_belongs(upload, form.file_name, form.total_chunks)
+    chunk = await read_chunk(request, limits.chunk_bytes)
+    upload = await _begun(service, caller.user_id, chunk.form, limits)
+    check_belongs(upload, chunk.form.file_name, chunk.form.total_chunks)
     if upload["status"] in ("open", "assembling"):
-        await receive_chunk(service.database, service.store, upload, form.chunk_index, data, form.chunk_sha256, limits)
+        await receive_chunk(
+            service.database, service.store, upload, chunk.form.chunk_index, chunk.data, chunk.sha256, limits
+        )
     upload = await complete_if_whole(service.database, request.app.state.reader, upload)
     async with service.database.transaction(caller.user_id) as transaction:
         return await state_of(transaction, upload)
@@ -74,7 +76,7 @@ async def _begun(service: Service, user_id: UUID, form: ChunkForm, limits: Limit
 
 
 @router.get("/upload-status/{uploadId}", summary="See which chunks of a file are there")
-async def upload_status(request: Request, caller: CurrentCaller, upload_id: UploadIdentifier) -> UploadState:
+async def upload_status(request: Request, caller: CurrentCaller, upload_id: UploadInPath) -> UploadState:
     """Which chunks are there, so that a client can resume; of a file that was rejected the reason."""
     service = _service(request)
     async with service.database.transaction(caller.user_id) as transaction:
@@ -97,7 +99,7 @@ async def uploads(
 
 
 @router.delete("/uploads/{uploadId}", status_code=204, summary="Give an upload up")
-async def abandon(request: Request, caller: CurrentCaller, upload_id: UploadIdentifier) -> None:
+async def abandon(request: Request, caller: CurrentCaller, upload_id: UploadInPath) -> None:
     """Its bytes are removed, and count no more."""
     async with _service(request).database.transaction(caller.user_id) as transaction, transaction.as_service():
         await give_up(transaction, caller.user_id, upload_id)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import hashlib
+from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from services.upload.documents import FileType, UploadId
+from services.upload.documents import FileName, FileType, UploadIdentifier
 from shared.problems import Category, ProblemError
 from shared.web.documents import Document
 
@@ -22,10 +24,10 @@ _MOST_FIELDS = 20
 class ChunkForm(Document):
     """What is said of a chunk beside its bytes."""
 
-    chunk_index: int = Field(description="Counted from 0.")
+    chunk_index: int = Field(ge=0, description="Counted from 0.")
     total_chunks: int = Field(ge=1)
-    upload_id: Annotated[str, StringConstraints(pattern=UploadId)]
-    file_name: str = Field(min_length=1, max_length=255)
+    upload_id: UploadIdentifier
+    file_name: FileName
     chunk_sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
     file_type: FileType = "input"
 
@@ -41,18 +43,27 @@ REQUEST_BODY = {"requestBody": {"required": True, "content": {"multipart/form-da
 """For the route's OpenAPI, since FastAPI does not see the form."""
 
 
-async def read_chunk(request: Request, largest: int) -> tuple[ChunkForm, bytes]:
-    """The fields and the chunk of at most ``largest`` bytes.
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A chunk that is what was said of it."""
 
-    Raises a 413 problem as soon as there are more, a 400 one for what is no multipart body, and the validation error
-    of a field that is missing or wrong.
+    form: ChunkForm
+    data: bytes
+    sha256: str
+
+
+async def read_chunk(request: Request, largest: int) -> Chunk:
+    """The fields and the bytes, of which there are at most ``largest``.
+
+    Raises a 413 problem as soon as there are more, a 400 one for what is no multipart body, the validation error of a
+    field that is missing or wrong, and a problem for a chunk that is empty or has another checksum than announced.
     """
     try:
         async with _limited(request, largest + _FIELDS_BYTES).form(
             max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELDS_BYTES
-        ) as form:
-            chunk = form.get("chunk")
-            fields = _fields(form)
+        ) as parts:
+            form = _fields(parts)
+            chunk = parts.get("chunk")
             if not isinstance(chunk, UploadFile):
                 raise RequestValidationError([_missing("chunk", "a part with a file name")])
             data = await chunk.read(largest + 1)
@@ -65,7 +76,36 @@ async def read_chunk(request: Request, largest: int) -> tuple[ChunkForm, bytes]:
         ) from error
     if len(data) > largest:
         raise _too_large(largest)
-    return fields, data
+    return _checked(form, data)
+
+
+def _checked(form: ChunkForm, data: bytes) -> Chunk:
+    index = form.chunk_index
+    if index >= form.total_chunks:
+        raise _refused(
+            "There is no such chunk",
+            f"Chunk index {index} is outside 0 to {form.total_chunks - 1}, as this upload was announced.",
+            "Count chunks from 0.",
+        )
+    if not data and form.total_chunks > 1:
+        raise _refused(
+            "The chunk is empty",
+            f"Chunk {index} of {form.file_name!r} arrived without bytes.",
+            "Send this chunk again; the others are kept.",
+        )
+    sha256 = hashlib.sha256(data).hexdigest()
+    declared = (form.chunk_sha256 or sha256).lower()
+    if declared != sha256:
+        raise _refused(
+            "The chunk's checksum is wrong",
+            f"Chunk {index} arrived with SHA-256 {sha256}, announced was {declared}.",
+            "Send this chunk again; the others are kept.",
+        )
+    return Chunk(form, data, sha256)
+
+
+def _refused(title: str, detail: str, recovery: str) -> ProblemError:
+    return ProblemError(Category.DATA_VALIDATION, title=title, detail=detail, recovery=[recovery])
 
 
 def _fields(form: FormData) -> ChunkForm:

@@ -6,7 +6,6 @@ written after the object, so what the ledger lists is durable; no process rememb
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID, uuid4
 
 from services.upload.documents import CreateUpload, TusFile, UploadState
@@ -92,23 +91,14 @@ async def receive_chunk(
     upload: Record,
     index: int,
     data: bytes,
-    declared_sha256: str | None,
+    sha256: str,
     limits: Limits,
 ) -> None:
-    """Keep one chunk. Raises a problem by name for a wrong index, size, checksum or content; the others stay.
+    """Keep one chunk, known by its index and SHA-256. Raises a problem by name for a wrong size or content.
 
     For an upload that was completed, rejected or given up meanwhile nothing is kept.
     """
-    _check_index(upload, index)
-    _check_size(upload, index, len(data), len(data), limits)
-    sha256 = hashlib.sha256(data).hexdigest()
-    if declared_sha256 is not None and declared_sha256.lower() != sha256:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The chunk's checksum is wrong",
-            detail=f"Chunk {index} arrived with SHA-256 {sha256}, announced was {declared_sha256.lower()}.",
-            recovery=["Send this chunk again; the others are kept."],
-        )
+    _check_size(upload, index, len(data), limits)
     async with database.transaction() as transaction:
         known = await _known_chunk(transaction, upload, index)
     if known is None:
@@ -167,7 +157,7 @@ async def _enter(
         upload["user_id"],
         upload["upload_id"],
     )
-    _check_size(upload, index, size, together, limits)
+    _check_size(upload, index, together, limits)
     if upload["size"] is None:
         await check_quota(transaction, upload["user_id"], upload["file_name"], 0, limits.quota_bytes)
     return sha256
@@ -202,25 +192,8 @@ async def state_of(transaction: Transaction, upload: Record) -> UploadState:
     )
 
 
-def _check_index(upload: Record, index: int) -> None:
-    if not 0 <= index < upload["total_chunks"]:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="There is no such chunk",
-            detail=f"Chunk index {index} is outside 0 to {upload['total_chunks'] - 1}, as this upload was announced.",
-            recovery=["Count chunks from 0.", "Start a new upload if the file has another number of chunks."],
-        )
-
-
-def _check_size(upload: Record, index: int, size: int, together: int, limits: Limits) -> None:
-    """Raises a problem for a chunk without bytes, and one with which there are more than announced, or than taken."""
-    if size == 0 and upload["total_chunks"] > 1:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The chunk is empty",
-            detail=f"Chunk {index} of {upload['file_name']!r} arrived without bytes.",
-            recovery=["Send this chunk again; the others are kept."],
-        )
+def _check_size(upload: Record, index: int, together: int, limits: Limits) -> None:
+    """Raises a 413 problem for a chunk with which there are more bytes than announced, or than are taken at all."""
     limit = limits.file_bytes if upload["size"] is None else min(limits.file_bytes, upload["size"])
     if together > limit:
         raise ProblemError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -11,15 +11,18 @@ from pydantic import Field
 from services.upload.analysis.document import AnalysisOverrides
 from shared.web.documents import Document
 
-UploadId = r"^[A-Za-z0-9_-]{1,128}$"
+UploadIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+SessionName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
 FileType = Literal["input", "output"]
+FileName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""What people call a file: data, never a path. Control characters are in no name that anybody chose."""
 
 
 class AnnouncedFile(Document):
     """What is said of a file before its bytes come."""
 
-    file_name: str = Field(min_length=1, max_length=255)
-    size: int = Field(ge=0, description="Bytes of the whole file.")
+    file_name: FileName
+    size: int = Field(ge=0, strict=True, description="Bytes of the whole file.")
     file_type: FileType = "input"
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
     overrides: AnalysisOverrides = Field(
@@ -30,7 +33,7 @@ class AnnouncedFile(Document):
 class CreateUpload(AnnouncedFile):
     """Announces one file that comes in chunks."""
 
-    total_chunks: int = Field(ge=1, le=1_000_000)
+    total_chunks: int = Field(ge=1, strict=True)
 
 
 class TusFile(AnnouncedFile):
@@ -77,17 +80,20 @@ class UsageDocument(Document):
     storage_quota_bytes: int
 
 
+class SessionFile(Document):
+    """One file of a new session; ``fileType`` where its role is another than announced."""
+
+    upload_id: UploadIdentifier | None = None
+    file_type: FileType | None = None
+
+
 class CreateSession(Document):
     """Makes a session of completed uploads."""
 
-    upload_id: str | None = Field(default=None, pattern=UploadId)
-    upload_ids: list[str] = Field(default_factory=list, max_length=100)
-    files: list[dict[str, Any]] = Field(
-        default_factory=list,
-        max_length=100,
-        description="Optional: {uploadId, fileType} to set a file's role.",
-    )
-    name: str | None = Field(default=None, min_length=1, max_length=255)
+    upload_id: UploadIdentifier | None = None
+    upload_ids: list[UploadIdentifier] = Field(default_factory=list, max_length=100)
+    files: list[SessionFile] = Field(default_factory=list, max_length=100)
+    name: SessionName | None = None
 
 
 class SessionCreatedAnswer(Document):
@@ -111,7 +117,7 @@ class SessionDocument(Document):
 class RenameSession(Document):
     """The one thing about a session that is changed by hand."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: SessionName
 
 
 class FileDocument(Document):

@@ -31,11 +31,10 @@ _BEYOND: dict[Order, str] = {"asc": ">", "desc": "<"}
 
 def asked_uploads(asked: CreateSession) -> list[str]:
     """The upload ids of a request, in order, once each. Raises a problem when there is none."""
-    listed = [entry.get("uploadId") or entry.get("upload_id") for entry in asked.files]
     every = [
         *([asked.upload_id] if asked.upload_id else []),
         *asked.upload_ids,
-        *[str(e) for e in listed if e],
+        *[file.upload_id for file in asked.files if file.upload_id is not None],
     ]
     unique = list(dict.fromkeys(every))
     if not unique:
@@ -51,7 +50,7 @@ def asked_uploads(asked: CreateSession) -> list[str]:
 async def create_session(transaction: Transaction, user_id: UUID, asked: CreateSession) -> str:
     """Session, files and their events, all or nothing. Runs as the service; every query names the owner."""
     uploads = [await _completed_upload(transaction, user_id, upload_id) for upload_id in asked_uploads(asked)]
-    roles = {str(e.get("uploadId") or e.get("upload_id")): e.get("fileType") or e.get("file_type") for e in asked.files}
+    roles = {file.upload_id: file.file_type for file in asked.files}
     session_id = str(uuid4())
     name = asked.name or uploads[0]["file_name"]
     await transaction.execute(

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.problems import PROBLEM_CONTENT_TYPE, Category, Problem, ProblemError, internal_problem
 from shared.telemetry.logs import logger
@@ -15,6 +16,7 @@ from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BY_STATUS = {
     401: Category.UNAUTHORIZED,
     403: Category.UNAUTHORIZED,
@@ -73,6 +75,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
     category = _BY_STATUS.get(error.status_code, Category.DATA_VALIDATION)
     problem = ProblemError(
         category,
@@ -81,7 +86,18 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         status=error.status_code,
         recovery=["See /docs for the calls that exist."],
     )
-    return problem_response(problem.problem, request, error.headers)
+    return problem_response(problem.problem, request, headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Every method of this path (RFC 9110 section 15.5.6); the framework names those of one of its routes alone."""
+    asked = {"type": "http", "path": request.scope["path"], "root_path": request.scope.get("root_path", "")}
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**asked, "method": method, "headers": []})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:

@@ -50,9 +50,23 @@ def operations(application: FastAPI) -> list[tuple[str, str]]:
     ]
 
 
-def filled(path: str, owned: Owned) -> str:
+def filled(path: str, owned: Owned, upload_id: str = "") -> str:
     """The path with the owner's identifiers in it."""
-    return _IDENTIFIER.sub(lambda match: owned.session_id if match[1] == "sessionId" else str(uuid4()), path)
+    known = {"sessionId": owned.session_id, "uploadId": upload_id}
+    return _IDENTIFIER.sub(lambda match: known.get(match[1]) or str(uuid4()), path)
+
+
+async def make_upload(database: Database, user_id: UUID) -> str:
+    """An upload under way, as its first chunk leaves it."""
+    upload_id = uuid4().hex
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """insert into uploads (user_id, upload_id, file_name, file_type, total_chunks, expires_at)
+               values ($1, $2, 'theirs.csv', 'input', 2, now() + interval '1 hour')""",
+            user_id,
+            upload_id,
+        )
+    return upload_id
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
@@ -60,27 +74,31 @@ async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Respo
     return await client.request(method, path, json=body if method in ("POST", "PUT", "PATCH") else None)
 
 
-async def test_f51_another_users_session_is_not_found_on_any_route(
+async def test_f51_what_is_another_users_is_not_found_on_any_route_nor_in_any_list(
     applications: list[FastAPI], servers: LocalServers, database: Database
 ) -> None:
     """Generated from the OpenAPI documents: a new route is in this test by itself."""
     owned = await make_session(database)
+    upload_id = await make_upload(database, owned.user_id)
     tried = 0
     for application in applications:
         async with caller(application, servers) as stranger:
             for method, path in operations(application):
-                if "{sessionId}" not in path:
-                    continue
-                answer = await call(stranger, method, filled(path, owned))
-                assert answer.status_code == 404, f"{method} {path}: {answer.status_code} {answer.text}"
-                assert answer.json()["category"] == "NOT_FOUND"
+                answer = await call(stranger, method, filled(path, owned, upload_id))
+                if "{" in path:
+                    assert answer.status_code == 404, f"{method} {path}: {answer.status_code} {answer.text}"
+                    assert answer.json()["category"] == "NOT_FOUND"
+                else:
+                    shown = [part for part in (owned.session_id, upload_id, "theirs.csv") if part in answer.text]
+                    assert not shown, f"{method} {path} shows {shown}"
                 tried += 1
-    assert tried >= 14
+    assert tried >= 24
     async with database.transaction() as transaction:
         row = await transaction.fetch_row(
             "select name, status from training_sessions where session_id = $1", owned.session_id
         )
-    assert tuple(row or ()) == ("test", "uploaded")
+        upload = await transaction.fetch_value("select status from uploads where upload_id = $1", upload_id)
+    assert (*(row or ()), upload) == ("test", "uploaded", "open")
 
 
 async def test_every_route_refuses_no_token_a_bad_one_and_an_expired_one(

@@ -124,7 +124,7 @@ async def test_a_chunk_for_an_upload_that_was_removed_meanwhile_is_not_found_and
     assert upload is not None
     store = LocalStore(servers.data_directory / "objects", public_url="http://test", signing_secret="s")
     with pytest.raises(ProblemError) as refused:
-        await receive_chunk(database, store, upload, 1, b"late", None, Limits.of(settings_for(servers)))
+        await receive_chunk(database, store, upload, 1, b"late", "0" * 64, Limits.of(settings_for(servers)))
     assert refused.value.problem.status == 404
     assert len(staged_files(servers) - before) == 2, "the first chunks of both; the late one is not kept"
     await sweep_staging(database, store)

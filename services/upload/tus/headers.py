@@ -99,6 +99,8 @@ def file_in(metadata: str | None, size: int) -> TusFile:
     name = _text(values, "filename") or _text(values, "name") or _UNNAMED
     if len(name) > _LONGEST_NAME:
         raise _bad_header("Upload-Metadata", name, f"has a filename of more than {_LONGEST_NAME} characters")
+    if not name.isprintable():
+        raise _bad_header("Upload-Metadata", repr(name), "has a filename with control characters")
     role = _text(values, "fileType") or _text(values, "filetype")
     sha256 = _text(values, "sha256")
     if sha256 and not _SHA256.fullmatch(sha256):
