@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.series.configuration import Configuration, Horizon, SeriesConfiguration, TimeFeatures
+from shared.series.configuration import Configuration, SeriesConfiguration
+from shared.series.configuration_calendar import TimeFeatures
+from shared.series.configuration_fields import Horizon
 from shared.series.series import Times
 from shared.series.windows import sample_offsets
 
