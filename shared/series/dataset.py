@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from shared.series.calendar_columns import feature_of_each_column
 from shared.series.configuration import Configuration, SeriesConfiguration
 from shared.series.configuration_fields import Scale
 from shared.series.drops import drop_report
@@ -21,7 +22,6 @@ from shared.series.selection import Selection, select_windows
 from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.shortage import not_enough
 from shared.series.splits import Fold, Indices, Parts, rolling_origins
-from shared.series.time_features import feature_of_each_column
 from shared.series.windows import target_step
 
 ArrayName = Literal["inputs", "targets", "inputs_scaled", "targets_scaled"]

@@ -17,14 +17,6 @@ from shared.series.series import Times, Values
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def holiday_names(feature: HolidayFeature) -> list[str]:
-    """The feature's columns, in order."""
-    names = ["holiday"] if feature.marks_holidays else []
-    names += ["day before holiday"] if feature.day_before else []
-    names += ["day after holiday"] if feature.day_after else []
-    return [*names, *feature.lists]
-
-
 class HolidayDays:
     """The columns of one feature for any days. A country's holidays are looked up year by year, once each."""
 

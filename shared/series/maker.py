@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
+from shared.series.calendar_columns import feature_names
 from shared.series.configuration import MAX_VALUES, Configuration, SeriesConfiguration
 from shared.series.references import reference_times
 from shared.series.sampling import NO_CAUSE, Causes
 from shared.series.series import Series, Values
-from shared.series.time_features import calendar_sources, feature_names
+from shared.series.time_features import calendar_sources
 from shared.series.windows import Source, series_source
 
 SeriesByPlace = Mapping[int, Series]

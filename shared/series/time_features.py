@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shared.series.calendar_columns import column_names
 from shared.series.configuration import Configuration
 from shared.series.configuration_calendar import HolidayFeature, TimeFeature
 from shared.series.configuration_fields import Horizon
-from shared.series.holiday_days import HolidayDays, holiday_names
+from shared.series.holiday_days import HolidayDays
 from shared.series.sampling import Sampled
 from shared.series.series import Times, Values
 from shared.series.windows import Source, over_windows, sample_offsets
@@ -23,24 +24,8 @@ _THURSDAY = 3
 _Evaluate = Callable[[Times], Values]
 
 
-def feature_names(configuration: Configuration) -> list[str]:
-    """The columns' names in the order in which they are appended."""
-    wanted = configuration.time_features.wanted
-    return [column for name, feature in wanted.items() for column in _names(name, feature)]
-
-
-def feature_of_each_column(configuration: Configuration) -> list[TimeFeature]:
-    """For each column of :func:`feature_names` the feature that it is part of."""
-    wanted = configuration.time_features.wanted
-    return [feature for name, feature in wanted.items() for _ in _names(name, feature)]
-
-
-def _names(name: str, feature: TimeFeature) -> list[str]:
-    return holiday_names(feature) if isinstance(feature, HolidayFeature) else [f"{name} sine", f"{name} cosine"]
-
-
 def calendar_sources(configuration: Configuration, count: int) -> list[tuple[Source, int]]:
-    """Sources of the columns of :func:`feature_names`, of windows of N = ``count`` steps, and how many each makes.
+    """Sources of the calendar columns, of windows of N = ``count`` steps, and how many each makes.
 
     Raises a problem for an unknown country.
     """
@@ -48,7 +33,7 @@ def calendar_sources(configuration: Configuration, count: int) -> list[tuple[Sou
     for name, feature in configuration.time_features.wanted.items():
         zone = configuration.timezone if feature.local else None
         evaluate = _flags(feature, zone) if isinstance(feature, HolidayFeature) else _cycle(name, zone)
-        sources.append((_source(feature, count, evaluate), len(_names(name, feature))))
+        sources.append((_source(feature, count, evaluate), len(column_names(name, feature))))
     return sources
 
 

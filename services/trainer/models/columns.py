@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.series.calendar_columns import feature_of_each_column
 from shared.series.configuration import Configuration, SeriesConfiguration
-from shared.series.configuration_calendar import TimeFeatures
 from shared.series.configuration_fields import Horizon
 from shared.series.series import Times
 from shared.series.windows import sample_offsets
@@ -84,30 +84,25 @@ def _own_past(configuration: Configuration, scalers: dict[str, Any], target: int
     column = max(found)[1]
     in_slope, in_intercept = _to_scaled(scalers["inputs"][column])
     out_slope, out_intercept = _to_scaled(scalers["targets"][target])
-    if in_slope == 0:
-        return OwnPast(column, 0.0, out_intercept)
     slope = out_slope / in_slope
     return OwnPast(column, slope, out_intercept - slope * in_intercept)
 
 
 def _to_scaled(scaler: dict[str, Any]) -> tuple[float, float]:
-    """Slope and intercept of a scaler's map; 0 and its low end for a constant column."""
+    """Slope and intercept of a scaler's map."""
     if scaler["kind"] == "none":
         return 1.0, 0.0
-    if scaler["width"] == 0:
-        return 0.0, scaler["low"]
-    slope = (scaler["high"] - scaler["low"]) / scaler["width"]
+    # A constant column's width counts as 1, as the scaler has it.
+    slope = (scaler["high"] - scaler["low"]) / (scaler["width"] or 1.0)
     return slope, scaler["low"] - slope * scaler["centre"]
 
 
 def _horizons(configuration: Configuration) -> list[Horizon | None]:
     """Each input column's horizon, in the order of the columns; None where the value is of one moment."""
     known: list[Horizon | None] = [_horizon(entry) for entry in configuration.inputs]
-    for name in TimeFeatures.model_fields:
-        feature = getattr(configuration.time_features, name)
-        if feature is not None:
-            horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
-            known += [horizon if feature.at == "horizon" else None] * (1 if name == "holiday" else 2)
+    for feature in feature_of_each_column(configuration):
+        horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
+        known.append(horizon if feature.at == "horizon" else None)
     return known
 
 

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.problems import Category, ProblemError
+from shared.series.calendar_columns import feature_names
 from shared.series.configuration import parse_configuration
 from shared.series.references import References
 from shared.series.series import Values
-from shared.series.time_features import calendar_sources, feature_names
+from shared.series.time_features import calendar_sources
 from tests.reference.features import share
 from tests.unit.series.examples import HOUR, document
 

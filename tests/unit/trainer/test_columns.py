@@ -18,8 +18,8 @@ def _described(document: dict[str, Any]) -> tuple[Columns, Dataset]:
     configuration = parse_configuration(document)
     dataset = build_dataset(configuration, {n: series[entry.file] for n, entry in enumerate(configuration.series)})
     scalers = {
-        "inputs": [scaler.to_json() for scaler in dataset.input_scalers],
-        "targets": [scaler.to_json() for scaler in dataset.target_scalers],
+        "inputs": [scaler.to_json() for scaler in dataset.scalers["inputs"]],
+        "targets": [scaler.to_json() for scaler in dataset.scalers["targets"]],
     }
     return describe_columns(configuration, {"scalers": scalers}, [0]), dataset
 
@@ -33,8 +33,8 @@ def test_the_own_past_is_found_and_brought_to_the_targets_scale() -> None:
     own = columns.of_target(0)
     assert own is not None
     assert own.column == 0
-    scaled = own.slope * dataset.inputs_scaled[..., 0] + own.intercept
-    assert np.allclose(scaled, dataset.target_scalers[0].apply(dataset.inputs[..., 0]), atol=1e-12)
+    scaled = own.slope * dataset.array("inputs_scaled")[..., 0] + own.intercept
+    assert np.allclose(scaled, dataset.scalers["targets"][0].apply(dataset.array("inputs")[..., 0]), atol=1e-12)
 
 
 def test_without_the_targets_series_among_the_inputs_there_is_no_own_past() -> None:
@@ -60,7 +60,7 @@ def test_what_covers_the_targets_horizon_is_known_ahead_at_its_steps() -> None:
     columns, dataset = _described(document)
 
     [ahead] = columns.ahead
-    names = [dataset.input_features[column] for column in ahead.columns]
+    names = [dataset.features["inputs"][column] for column in ahead.columns]
     assert names == ["temperature ahead", "day sine", "day cosine"]
     ramp = np.linspace(1, 24, 24)
     assert np.allclose(ahead.at_steps @ ramp, np.linspace(1, 24, 12))
