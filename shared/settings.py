@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(default=500 * 1024 * 1024, ge=1024)
     max_chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     upload_expiry_hours: float = Field(default=24.0, gt=0)
+    clamav_url: str | None = Field(default=None, pattern=r"^(tcp://[^/:]+:\d{1,5}|unix:///.+)$")
+    """``tcp://host:port`` or ``unix:///path`` of a ClamAV daemon that scans every uploaded file."""
 
     requests_per_minute: int = Field(default=100, ge=1, le=10_000_000)
     """Control requests that one user may make, in all services together; as many at once."""

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from services.upload.scanning import VirusScanner
 from shared.events.payloads import Reference
 from shared.runtime.child import run_in_child
 from shared.runtime.service import Service
@@ -24,6 +25,8 @@ class FileReader:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        url = service.settings.clamav_url
+        self._scanner = VirusScanner(url) if url else None
 
     @property
     def store(self) -> ObjectStore:
@@ -35,12 +38,14 @@ class FileReader:
     ) -> tuple[Reference, dict[str, Any]]:
         """Write the canonical copy of ``raw``; the copy's reference and the analysis.
 
-        Raises DATA_VALIDATION for a file that cannot be read, and what the store raises.
+        Raises DATA_VALIDATION for a file that is infected or cannot be read, and what the store raises.
         """
         async with self._turns:
             with tempfile.TemporaryDirectory(prefix="foretide-") as folder:
                 csv_path, parquet_path = Path(folder, "raw.csv"), Path(folder, "canonical.parquet")
                 await get_file(self.store, raw.bucket, raw.key, csv_path, expected_sha256=raw.sha256)
+                if self._scanner is not None:
+                    await self._scanner.refuse_infected(csv_path, file_name)
                 analysis = await run_in_child(
                     "services.upload.analyse_child",
                     {
