@@ -46,15 +46,7 @@ def _write(
     manifest = make_manifest(configuration, dataset, hashes, write_dataset(folder / "dataset.npz", dataset))
     write_skops(folder / "scalers.skops", dataset.features, dataset.scalers)
     (folder / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
-    return {
-        "windows": manifest["windows"],
-        **manifest["split"],
-        "dropped": sum(entry["windows"] for entry in manifest["dropped"]),
-        "input_features": dataset.features["inputs"],
-        "target_features": dataset.features["targets"],
-        "plots": plots,
-        "manifest": manifest,
-    }
+    return {"plots": plots, "manifest": manifest}
 
 
 if __name__ == "__main__":

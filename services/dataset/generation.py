@@ -11,7 +11,7 @@ from shared.delivery import outbox
 from shared.events.payloads import DatasetGenerate, DatasetsFailed
 from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
-from shared.series.holiday_days import check_holidays
+from shared.series.holiday_countries import check_holidays
 from shared.sessions.configuration import checked_configuration
 from shared.sessions.rows import move, require_move
 from shared.sessions.state import SessionStatus

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.dataset.generation import command_for, fail_dataset
+from services.dataset.reuse import Made, find_twin, give_up_shares, may_share, put_plot
 from shared.bus.topology import Subscription
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
@@ -19,6 +20,8 @@ from shared.problems import Problem
 from shared.runtime.child import run_in_child
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
+from shared.series.configuration import parse_configuration
+from shared.series.fingerprint import fingerprint
 from shared.sessions.rows import move
 from shared.sessions.state import SessionStatus
 from shared.storage.keys import TRAINING_DATASETS, TRAINING_RESULTS
@@ -26,6 +29,13 @@ from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
 
 SUBSCRIPTION = Subscription("dataset", "dataset.generate", "command")
+Files = dict[str, tuple[str, Reference]]
+"""A session's files by id: what they are called, and their canonical copies."""
+_PARTS = (
+    ("dataset", "dataset.npz", "application/octet-stream"),
+    ("manifest", "manifest.json", "application/json"),
+    ("scalers", "scalers.skops", "application/octet-stream"),
+)
 
 
 class DatasetGeneration:
@@ -49,20 +59,37 @@ class DatasetGeneration:
         )
 
     async def execute(self, job: Job) -> None:
-        """Make one dataset and commit it under the claim."""
+        """Make one dataset, or find the one that is the same, and commit it under the claim."""
         began = time.monotonic()
+        files = await self._files(job)
+        configuration = parse_configuration(job.row["configuration"])
+        content = fingerprint(configuration, {file_id: file.sha256 for file_id, (_, file) in files.items()})
         with tempfile.TemporaryDirectory(prefix="foretide-dataset-") as folder:
-            files = await self._fetch_files(job, Path(folder))
-            answer = await run_in_child(
-                "services.dataset.build_child",
-                {"configuration": job.row["configuration"], "files": files, "folder": folder},
-                what="Making the datasets",
-                on_progress=lambda progress: self._report(job, progress),
-            )
-            self._report(job, {"progress": 90.0, "message": "storing"})
-            stored = await patiently("to store a dataset", lambda: self._store(job, Path(folder), answer))
-        event = _generated(job.row, answer, stored, time.monotonic() - began)
-        await patiently("to record a dataset", lambda: self._commit(job, answer, stored, event))
+            made = await find_twin(self._service.database, job.row, content, self._service.store, Path(folder))
+            if made is None or not await self._commit(job, made, content, began):
+                made = await self._make(job, files, Path(folder))
+                await self._commit(job, made, content, began)
+
+    async def _make(self, job: Job, files: Files, folder: Path) -> Made:
+        await self._fetch(files, folder)
+        answer = await run_in_child(
+            "services.dataset.build_child",
+            {
+                "configuration": job.row["configuration"],
+                "files": [
+                    {"id": file_id, "name": name, "path": str(folder / f"{file_id}.parquet"), "sha256": file.sha256}
+                    for file_id, (name, file) in files.items()
+                ],
+                "folder": str(folder),
+            },
+            what="Making the datasets",
+            on_progress=lambda progress: self._report(job, progress),
+        )
+        self._report(job, {"progress": 90.0, "message": "storing"})
+        references = await patiently("to store a dataset", lambda: self._store(job, folder))
+        for plot in answer["plots"]:
+            references[plot] = await put_plot(self._service.store, job.row, plot, folder / f"{plot}.png")
+        return Made(job.row["storage_path"], answer["manifest"], references, answer["plots"])
 
     async def fail(self, job: Job, problem: Problem) -> None:
         """Commit the failure."""
@@ -92,78 +119,67 @@ class DatasetGeneration:
             Progress(session_id=job.row["session_id"], phase="datasets", **progress),
         )
 
-    async def _fetch_files(self, job: Job, folder: Path) -> list[dict[str, str]]:
+    async def _files(self, job: Job) -> Files:
         async with self._service.database.transaction() as transaction:
             rows = await transaction.fetch(
                 "select * from public.training_files where session_id = $1 order by file_name, id",
                 job.row["session_id"],
             )
-        files = []
-        for row in rows:
-            path = folder / f"{row['id']}.parquet"
-            canonical = Reference.model_validate(row["canonical"])
+        return {str(row["id"]): (row["file_name"], Reference.model_validate(row["canonical"])) for row in rows}
+
+    async def _fetch(self, files: Files, folder: Path) -> None:
+        for file_id, (_, file) in files.items():
+            path = folder / f"{file_id}.parquet"
             await patiently(
                 "for an uploaded file",
-                lambda c=canonical, p=path: get_file(  # type: ignore[misc]
-                    self._service.store, c.bucket, c.key, p, expected_sha256=c.sha256
+                lambda f=file, p=path: get_file(  # type: ignore[misc]
+                    self._service.store, f.bucket, f.key, p, expected_sha256=f.sha256
                 ),
             )
-            files.append(
-                {
-                    "id": str(row["id"]),
-                    "name": row["file_name"],
-                    "path": str(path),
-                    "sha256": canonical.sha256,
-                }
-            )
-        return files
 
-    async def _store(self, job: Job, folder: Path, answer: dict[str, Any]) -> dict[str, Reference]:
+    async def _store(self, job: Job, folder: Path) -> dict[str, Reference]:
         store = self._service.store
-        array_key, manifest_key, scalers_key = dataset_keys(job.row)
-        stored = {
-            "dataset": await _put(
-                store, TRAINING_DATASETS, array_key, folder / "dataset.npz", "application/octet-stream"
-            ),
-            "manifest": await _put(
-                store, TRAINING_DATASETS, manifest_key, folder / "manifest.json", "application/json"
-            ),
-            "scalers": await _put(
-                store, TRAINING_DATASETS, scalers_key, folder / "scalers.skops", "application/octet-stream"
-            ),
+        parts = zip(_PARTS, dataset_keys(job.row), strict=True)
+        return {
+            name: await _put(store, TRAINING_DATASETS, key, folder / file, content_type)
+            for (name, file, content_type), key in parts
         }
-        for plot in answer["plots"]:
-            plot_key = f"{job.row['session_id']}/plots/{plot}.png"
-            stored[plot] = await _put(store, TRAINING_RESULTS, plot_key, folder / f"{plot}.png", "image/png")
-        return stored
 
-    async def _commit(
-        self, job: Job, answer: dict[str, Any], stored: dict[str, Reference], event: DatasetsGenerated
-    ) -> None:
+    async def _commit(self, job: Job, made: Made, content: str, began: float) -> bool:
+        """Record the dataset and say so; False where the one that was to be shared is gone."""
+        return await patiently("to record a dataset", lambda: self._commit_once(job, made, content, began))
+
+    async def _commit_once(self, job: Job, made: Made, content: str, began: float) -> bool:
         async with self._service.database.transaction() as transaction:
+            if made.twin is not None and not await may_share(transaction, made.twin):
+                return False
             if not await lease.finish(transaction, job.claim, "ready"):
                 raise ClaimLost
             await transaction.execute(
-                """update public.training_datasets set file_size_bytes = $2, total_examples = $3,
-                   metadata = metadata || $4::jsonb where id = $1""",
+                """update public.training_datasets set file_size_bytes = $2, total_examples = $3, storage_path = $4,
+                   fingerprint = $5, metadata = metadata || $6::jsonb where id = $1""",
                 job.claim.job_id,
-                stored["dataset"].bytes,
-                answer["windows"],
+                made.references["dataset"].bytes,
+                made.manifest["windows"],
+                made.storage_path,
+                content,
                 {
                     "storage_provider": self._service.settings.store_url.partition(":")[0],
-                    "manifest": answer["manifest"],
-                    "references": {name: entry.model_dump(mode="json") for name, entry in stored.items()},
+                    "manifest": made.manifest,
+                    "plots": made.plots,
+                    "references": {name: entry.model_dump(mode="json") for name, entry in made.references.items()},
                 },
             )
-            await _record_plots(transaction, job.row, answer["plots"], stored)
+            await _record_plots(transaction, job.row, made)
             await move(transaction, job.row["session_id"], SessionStatus.GENERATED)
             await outbox.record(
                 transaction,
-                event,
+                _generated(job.row, made, time.monotonic() - began),
                 source="dataset",
                 session_id=job.row["session_id"],
                 user_id=job.row["user_id"],
             )
+        return True
 
 
 async def on_session_deleted(database: Database, store: ObjectStore, session_id: str) -> None:
@@ -171,8 +187,8 @@ async def on_session_deleted(database: Database, store: ObjectStore, session_id:
     async with database.transaction() as transaction:
         if await lease.somebody_still_writes(transaction, "training_datasets", session_id):
             raise lease.StillRunning(session_id)
-        rows = await transaction.fetch("select * from public.training_datasets where session_id = $1", session_id)
-    for row in rows:
+        unshared = await give_up_shares(transaction, session_id)
+    for row in unshared:
         await remove_dataset_objects(store, row)
     async with database.transaction() as transaction:
         await transaction.execute("delete from public.training_datasets where session_id = $1", session_id)
@@ -194,8 +210,8 @@ async def _put(store: ObjectStore, bucket: str, key: str, path: Path, content_ty
     return Reference(bucket=bucket, key=key, sha256=info.sha256, bytes=info.size)
 
 
-async def _record_plots(transaction: Transaction, row: Record, plots: list[str], stored: dict[str, Reference]) -> None:
-    for plot in plots:
+async def _record_plots(transaction: Transaction, row: Record, made: Made) -> None:
+    for plot in made.plots:
         await transaction.execute(
             """insert into public.training_visualizations
                    (session_id, user_id, plot_name, plot_type, storage_path, metadata)
@@ -205,26 +221,25 @@ async def _record_plots(transaction: Transaction, row: Record, plots: list[str],
             row["session_id"],
             row["user_id"],
             plot,
-            stored[plot].key,
-            stored[plot].model_dump(mode="json"),
+            made.references[plot].key,
+            made.references[plot].model_dump(mode="json"),
         )
 
 
-def _generated(row: Record, answer: dict[str, Any], stored: dict[str, Reference], seconds: float) -> DatasetsGenerated:
+def _generated(row: Record, made: Made, seconds: float) -> DatasetsGenerated:
+    manifest = made.manifest
     return DatasetsGenerated(
         session_id=row["session_id"],
         dataset_id=row["id"],
         dataset_count=1,
-        windows=answer["windows"],
-        train=answer["train"],
-        validation=answer["validation"],
-        test=answer["test"],
-        dropped=answer["dropped"],
-        input_features=answer["input_features"],
-        target_features=answer["target_features"],
-        dataset=stored["dataset"],
-        manifest=stored["manifest"],
-        violin_plots=[stored[plot] for plot in answer["plots"]],
+        windows=manifest["windows"],
+        **manifest["split"],
+        dropped=sum(entry["windows"] for entry in manifest["dropped"]),
+        input_features=manifest["input_features"],
+        target_features=manifest["target_features"],
+        dataset=made.references["dataset"],
+        manifest=made.references["manifest"],
+        violin_plots=[made.references[plot] for plot in made.plots],
         duration_seconds=seconds,
         run_after=row["run_after"],
     )

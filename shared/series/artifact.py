@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from shared.series.fingerprint import FORMAT_VERSION
 from shared.series.npz import ArrayWriter, map_arrays
 from shared.series.scalers import Scaler
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     # Whoever only reads datasets needs none of what makes them.
     from shared.series.dataset import ArrayName, Dataset
 
-FORMAT_VERSION = 1
 _WINDOWS: dict[ArrayName, DTypeLike] = {
     "inputs_scaled": np.float32,
     "targets_scaled": np.float32,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-import holidays
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.problems import Category, ProblemError
-from shared.series.configuration import Configuration
 from shared.series.configuration_calendar import HolidayFeature
+from shared.series.holiday_countries import country_holidays
 from shared.series.series import Times, Values
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -21,10 +19,8 @@ class HolidayDays:
     """The columns of one feature for any days. A country's holidays are looked up year by year, once each."""
 
     def __init__(self, feature: HolidayFeature) -> None:
-        """Raises a problem for a country or subdivision that is not known."""
         self._feature = feature
         self._by_year: dict[int, NDArray[np.int64]] = {}
-        _check_country(feature)
 
     def flags(self, days: Times) -> Values:
         """1 where a column's day is, else 0: (columns, m) for m days since 1970-01-01."""
@@ -46,35 +42,8 @@ class HolidayDays:
         years = range(date.fromordinal(_EPOCH + first).year, date.fromordinal(_EPOCH + last).year + 1)
         for year in years:
             if year not in self._by_year:
-                self._by_year[year] = _numbers(_country_holidays(self._feature, year))
+                self._by_year[year] = _numbers(country_holidays(self._feature, year))
         return np.concatenate([self._by_year[year] for year in years])
-
-
-def check_holidays(configuration: Configuration) -> None:
-    """Raises a problem for a country or subdivision that is not known."""
-    if configuration.time_features.holiday is not None:
-        _check_country(configuration.time_features.holiday)
-
-
-def _check_country(feature: HolidayFeature) -> None:
-    if feature.country is None:
-        return
-    try:
-        _country_holidays(feature, 2024)
-    except NotImplementedError as error:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The holidays are not known",
-            detail=f"time_features.holiday: {error}",
-            recovery=[
-                "Give an ISO 3166 country code such as AT, and the code of its subdivision if any.",
-                "Or give dates instead.",
-            ],
-        ) from error
-
-
-def _country_holidays(feature: HolidayFeature, year: int) -> Iterable[date]:
-    return holidays.country_holidays(str(feature.country), subdiv=feature.subdivision, years=year)
 
 
 def _numbers(days: Iterable[date]) -> NDArray[np.int64]:

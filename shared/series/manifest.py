@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-import orjson
-
-from shared.series.artifact import FORMAT_VERSION
 from shared.series.configuration import Configuration
 from shared.series.dataset import Dataset
+from shared.series.fingerprint import FORMAT_VERSION, fingerprint
 from shared.series.maker import Side
 from shared.series.notes import configuration_notes
 from shared.series.scalers import Scaler
@@ -20,18 +17,6 @@ from shared.series.series import moment_text
 from shared.series.windows import target_step_minutes
 
 _SOFTWARE = ("numpy", "polars", "holidays", "tzdata")
-
-
-def fingerprint(configuration: Configuration, file_hashes: Mapping[str, str]) -> str:
-    """SHA-256 over everything that the dataset depends on: the configuration without its models, and the files.
-
-    Files count by their content, whatever they are called; ``file_hashes`` has it by their ids.
-    """
-    document = configuration.model_dump(mode="json", exclude={"models"})
-    for entry, stored in zip(configuration.series, document["series"], strict=True):
-        stored |= {"file": file_hashes[entry.file], "label": entry.label}
-    text = orjson.dumps({"version": FORMAT_VERSION, "configuration": document}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()
 
 
 def make_manifest(

@@ -12,6 +12,7 @@ from shared.series.calendar_columns import column_names
 from shared.series.configuration import Configuration
 from shared.series.configuration_calendar import HolidayFeature, TimeFeature
 from shared.series.configuration_fields import Horizon
+from shared.series.holiday_countries import check_holidays
 from shared.series.holiday_days import HolidayDays
 from shared.series.sampling import Sampled
 from shared.series.series import Times, Values
@@ -29,6 +30,7 @@ def calendar_sources(configuration: Configuration, count: int) -> list[tuple[Sou
 
     Raises a problem for an unknown country.
     """
+    check_holidays(configuration)
     sources = []
     for name, feature in configuration.time_features.wanted.items():
         zone = configuration.timezone if feature.local else None

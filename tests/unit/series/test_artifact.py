@@ -16,7 +16,8 @@ import pytest
 from shared.series.artifact import read_dataset, write_dataset
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.dataset import Dataset, build_dataset
-from shared.series.manifest import fingerprint, make_manifest
+from shared.series.fingerprint import fingerprint
+from shared.series.manifest import make_manifest
 from shared.series.npz import ArrayWriter, map_arrays
 from tests.unit.series.examples import document, hourly
 
