@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters
-from shared.series.parameters.linear import LinearParameters
+from shared.series.parameters.linear import DLinearParameters, LinearParameters, NLinearParameters
 from shared.series.parameters.neural import (
     ARLSTMParameters,
     CNN2DParameters,
@@ -24,6 +24,8 @@ from shared.series.parameters.neural import (
 
 _ALL: tuple[type[ModelParameters], ...] = (
     LinearParameters,
+    NLinearParameters,
+    DLinearParameters,
     DenseParameters,
     CNNParameters,
     CNN2DParameters,

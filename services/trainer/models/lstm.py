@@ -13,7 +13,7 @@ from shared.series.parameters.neural import LSTMParameters
 
 
 class LSTM(Neural):
-    """Step by step where there are as many steps out as in; else the window is read, then the forecast written."""
+    """The window is read, then the forecast is written; or each step is answered as it is read."""
 
     def network(self, inputs: Shape, outputs: Shape, columns: Columns) -> Any:
         """See :class:`Neural`."""

@@ -8,6 +8,8 @@ from services.trainer.models.base import Forecaster
 
 MODELS = {
     "Linear": "services.trainer.models.linear:Linear",
+    "NLinear": "services.trainer.models.closed_form:NLinear",
+    "DLinear": "services.trainer.models.closed_form:DLinear",
     "Dense": "services.trainer.models.dense:Dense",
     "CNN": "services.trainer.models.cnn:CNN",
     "CNN2D": "services.trainer.models.cnn:CNN2D",

@@ -115,14 +115,18 @@ class CNN2DParameters(NeuralParameters):
 
 
 class LSTMParameters(NeuralParameters):
-    """LSTM layers over the window; where the numbers of steps differ, a second LSTM writes the forecast."""
+    """LSTM layers read the window, then another one writes the forecast.
+
+    With decoder ``auto`` and as many steps out as in, each step is answered as it is read; then the first steps know
+    next to nothing (skill 0.16 instead of 0.32 on the synthetic load).
+    """
 
     kind: Literal["LSTM"] = "LSTM"
     activation: Activation = "tanh"
     layers: int = Field(default=3, ge=1, le=16)
     units: int = Field(default=512, ge=1, le=4096)
     decoder: Literal["auto", "repeat"] = Field(
-        default="auto",
+        default="repeat",
         description="auto: step by step where there are as many steps out as in; repeat: always after the window.",
     )
 

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserW
 _NEURAL: dict[str, Any] = {"epochs": 2, "batch_size": 64}
 SMALL: dict[str, dict[str, Any]] = {
     "Linear": {},
+    "NLinear": {},
+    "DLinear": {"average_steps": 3},
     "Dense": {**_NEURAL, "layers": 1, "units": 4},
     "CNN": {**_NEURAL, "layers": 2, "filters": 3},
     "CNN2D": {**_NEURAL, "layers": 1, "filters": 2},

@@ -53,12 +53,12 @@ def test_cnn2d_takes_the_window_as_an_image_of_one_channel() -> None:
     assert network.layers[3].activation.__name__ == "linear"
 
 
-def test_lstm_answers_step_by_step_where_there_are_as_many_steps_out_as_in_and_else_after_the_window() -> None:
-    parameters = LSTMParameters(layers=2, units=3)
+def test_lstm_answers_after_the_window_or_step_by_step_where_there_are_as_many_steps_out_as_in() -> None:
+    parameters = LSTMParameters(layers=2, units=3, decoder="auto")
 
     same = LSTM(parameters).network((4, 2), (4, 2), NOTHING)
     other = LSTM(parameters).network((4, 2), (3, 2), NOTHING)
-    asked = LSTM(LSTMParameters(layers=2, units=3, decoder="repeat")).network((4, 2), (4, 2), NOTHING)
+    asked = LSTM(LSTMParameters(layers=2, units=3)).network((4, 2), (4, 2), NOTHING)
 
     assert _named(same) == ["LSTM", "LSTM", "Dense"]
     assert _named(other) == _named(asked) == ["LSTM", "LSTM", "RepeatVector", "LSTM", "Dense"]
