@@ -50,6 +50,9 @@ def _service(request: Request) -> Service:
 async def create(request: Request, caller: CurrentCaller, asked: CreateSession, once: OnceOnly) -> SessionCreatedAnswer:
     """Make a session of completed uploads; its files are announced to every service."""
     service = _service(request)
+    async with service.database.transaction() as transaction:
+        if before := await once.given(transaction, SessionCreatedAnswer):
+            return before
     for upload_id in asked_uploads(asked):
         async with service.database.transaction(caller.user_id) as transaction:
             upload = await find_upload(transaction, caller.user_id, upload_id)

@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
-from shared.database.pool import Transaction
+from shared.database.pool import Record, Transaction
 from shared.problems import Category, ProblemError
 from shared.web.authentication import VerifiedCaller
 
@@ -33,6 +33,11 @@ select lock.ours, exists (select from begun) as begun, kept.request, kept.answer
 from lock left join public.idempotency_keys kept on kept.user_id = $1 and kept.key = $2
 """
 
+_GIVEN = """
+select request, answer from public.idempotency_keys
+where user_id = $1 and key = $2 and answer is not null and created_at >= now() - interval '24 hours'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Once:
@@ -41,6 +46,16 @@ class Once:
     user_id: UUID
     key: str | None
     fingerprint: str
+
+    async def given(self, transaction: Transaction, answer_type: type[Answer]) -> Answer | None:
+        """The answer that this key got before, if any: for what looks at things that may be gone by now.
+
+        Raises a 422 problem when the key comes with another request. Runs as the service.
+        """
+        if self.key is None:
+            return None
+        row = await transaction.fetch_row(_GIVEN, self.user_id, self.key)
+        return self._same(row, answer_type) if row is not None else None
 
     async def answer(
         self, transaction: Transaction, answer_type: type[Answer], work: Callable[[], Awaitable[Answer]]
@@ -66,6 +81,9 @@ class Once:
         # Without an answer: committed in the instant between the look and the lock.
         if not row["ours"] or row["answer"] is None:
             raise _at_work(self.key)
+        return self._same(row, answer_type)
+
+    def _same(self, row: Record, answer_type: type[Answer]) -> Answer:
         if row["request"] != self.fingerprint:
             raise _other_request(self.key)
         return answer_type.model_validate(row["answer"])
@@ -106,7 +124,7 @@ def _at_work(key: str) -> ProblemError:
     )
 
 
-def _other_request(key: str) -> ProblemError:
+def _other_request(key: str | None) -> ProblemError:
     return ProblemError(
         Category.DATA_VALIDATION,
         title="This Idempotency-Key belongs to another request",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
+from services.notifier.sockets import Sockets
 from services.results.app import create_app as results_app
 from services.upload.app import create_app as upload_app
 from shared.database.pool import Database
@@ -149,6 +151,25 @@ async def test_data_has_a_budget_of_its_own(applications: list[FastAPI], servers
             await one.get("/api/training/sessions")
         assert (await one.get("/api/training/sessions")).status_code == 429
         assert (await chunk(one, upload_id, 5, 99, data)).status_code == 200
+
+
+async def test_what_is_asked_over_the_socket_counts_too(
+    applications: list[FastAPI], servers: LocalServers, user_id: UUID
+) -> None:
+    asked: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {}
+
+    class Listening:
+        """What the sockets need of a server here: their handlers are taken, and the client is this user."""
+
+        def on(self, name: str, handler: Callable[..., Awaitable[dict[str, Any]]]) -> None:
+            asked[name] = handler
+
+        async def get_session(self, _: str) -> dict[str, str]:
+            return {"user_id": str(user_id)}
+
+    Sockets(applications[0].state.service, Listening())
+    answers = [await asked["get_status"]("client", {"session_id": "none"}) for _ in range(REQUESTS + 1)]
+    assert [answer["problem"]["category"] for answer in answers] == ["NOT_FOUND"] * REQUESTS + ["RATE_LIMITED"]
 
 
 async def test_small_chunks_are_not_free(applications: list[FastAPI], servers: LocalServers, user_id: UUID) -> None:

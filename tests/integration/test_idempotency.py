@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
@@ -15,6 +16,8 @@ from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
 from shared.database.pool import Database
 from tests.integration.apps import caller, running, settings_for
+from tests.integration.chain import write_series
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -130,6 +133,31 @@ async def test_a_key_is_kept_for_a_day(client: httpx.AsyncClient, database: Data
     later = await post(client, "a", size=11)
     assert later.status_code == 201
     assert later.json() != first.json()
+
+
+async def test_the_answer_stays_the_same_when_what_it_names_is_gone(
+    client: httpx.AsyncClient, database: Database, user_id: UUID, tmp_path: Path
+) -> None:
+    """A repetition that comes late does not make a second session, nor stumble over the first one's deletion."""
+    upload_id = uuid4().hex
+    form = {"uploadId": upload_id, "chunkIndex": "0", "totalChunks": "1", "fileName": "load.csv"}
+    data = write_series(tmp_path, hours=48)[0].read_bytes()
+    await client.post("/api/training/upload-chunk", data=form, files={"chunk": data})
+
+    async def create() -> httpx.Response:
+        body, headers = {"uploadId": upload_id}, {"Idempotency-Key": "a"}
+        return await client.post("/api/training/create-database-session", json=body, headers=headers)
+
+    first = await create()
+    assert first.status_code == 201
+    await client.delete("/api/training/sessions")
+
+    async def gone() -> bool:
+        return await uploads(database, user_id) == 0
+
+    await until(gone, what="the session and its upload are gone")
+    again = await create()
+    assert (again.status_code, again.json()) == (201, first.json())
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
