@@ -36,6 +36,9 @@ def _too_large(detail: str) -> ProblemError:
         Category.RESOURCE_EXHAUSTION,
         title="The model would be too large",
         detail=detail,
-        recovery=["Use fewer layers or units, or a smaller batch_size.", "Use fewer time steps or features."],
+        recovery=[
+            "Use fewer layers or units, a smaller batch_size or max_samples.",
+            "Use fewer time steps or features.",
+        ],
         status=422,
     )

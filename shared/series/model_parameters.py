@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters
+from shared.series.parameters.kernel import SVRDirectParameters, SVRMIMOParameters
 from shared.series.parameters.linear import DLinearParameters, LinearParameters, NLinearParameters
 from shared.series.parameters.neural import (
     ARLSTMParameters,
@@ -26,6 +27,8 @@ _ALL: tuple[type[ModelParameters], ...] = (
     LinearParameters,
     NLinearParameters,
     DLinearParameters,
+    SVRDirectParameters,
+    SVRMIMOParameters,
     DenseParameters,
     CNNParameters,
     CNN2DParameters,
@@ -33,7 +36,7 @@ _ALL: tuple[type[ModelParameters], ...] = (
     ARLSTMParameters,
 )
 KINDS = {str(parameters.model_fields["kind"].default): parameters for parameters in _ALL}
-_OLDER_NAMES = {"AR LSTM": "ARLSTM", "AR_LSTM": "ARLSTM"}
+_OLDER_NAMES = {"AR LSTM": "ARLSTM", "AR_LSTM": "ARLSTM", "SVR_dir": "SVRDirect", "SVR_MIMO": "SVRMIMO"}
 """Names that earlier clients send."""
 
 

@@ -10,6 +10,8 @@ MODELS = {
     "Linear": "services.trainer.models.linear:Linear",
     "NLinear": "services.trainer.models.closed_form:NLinear",
     "DLinear": "services.trainer.models.closed_form:DLinear",
+    "SVRDirect": "services.trainer.models.svr:SVRDirect",
+    "SVRMIMO": "services.trainer.models.svr:SVRMIMO",
     "Dense": "services.trainer.models.dense:Dense",
     "CNN": "services.trainer.models.cnn:CNN",
     "CNN2D": "services.trainer.models.cnn:CNN2D",

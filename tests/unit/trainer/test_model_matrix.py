@@ -22,6 +22,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "Linear": {},
     "NLinear": {},
     "DLinear": {"average_steps": 3},
+    "SVRDirect": {},
+    "SVRMIMO": {"kernel": "rbf", "max_samples": 40},
     "Dense": {**_NEURAL, "layers": 1, "units": 4},
     "CNN": {**_NEURAL, "layers": 2, "filters": 3},
     "CNN2D": {**_NEURAL, "layers": 1, "filters": 2},

@@ -112,6 +112,10 @@ def test_f76_layers_of_the_wrong_type_or_size_are_refused_by_name(layers: Any) -
         ({"kind": "Dense", "batch_size": 32.0}, "Dense.batch_size"),
         ({"kind": "LSTM", "units": 10_000_000}, "LSTM.units"),
         ({"kind": "LSTM", "decoder": "distributed"}, "LSTM.decoder"),
+        ({"kind": "SVRDirect", "kernel": "cubic"}, "SVRDirect.kernel"),
+        ({"kind": "SVRDirect", "C": 0}, "SVRDirect.C"),
+        ({"kind": "SVRDirect", "gamma": "large"}, "SVRDirect.gamma"),
+        ({"kind": "SVRMIMO", "max_samples": 1_000_000}, "SVRMIMO.max_samples"),
         ({"kind": "CNN", "filters": 3, "units": 4}, "CNN.units"),
         ({"kind": ["Dense"]}, "models.kind"),
         ({"kind": "x" * 1_000_000}, "models.kind"),
@@ -144,7 +148,7 @@ def test_f76_defaults_are_applied_at_the_border() -> None:
     }
 
 
-@pytest.mark.parametrize("given, meant", [("AR LSTM", "ARLSTM"), ("AR_LSTM", "ARLSTM"), ("LSTM", "LSTM")])
+@pytest.mark.parametrize("given, meant", [("AR LSTM", "ARLSTM"), ("SVR_dir", "SVRDirect"), ("LSTM", "LSTM")])
 def test_older_names_of_models_are_understood(given: str, meant: str) -> None:
     assert parse_model({"kind": given}).kind == meant
 
