@@ -16,7 +16,12 @@ from tests.integration.conftest import Owned, make_session
 async def with_dataset(database: Database, *, targets: int = 1) -> Owned:
     """A session whose dataset is ready."""
     owned = await make_session(database, status="generated")
-    manifest = {"manifest": {"target_features": [f"t{n}" for n in range(targets)]}, "references": {}}
+    described = {
+        "target_features": [f"t{n}" for n in range(targets)],
+        "shapes": {"inputs": [100, 24, 3], "targets": [100, 24, targets]},
+        "split": {"train": 70, "validation": 15, "test": 15},
+    }
+    manifest = {"manifest": described, "references": {}}
     async with database.transaction() as transaction:
         await transaction.execute(
             """insert into training_datasets (session_id, user_id, name, storage_path, configuration, status, metadata)

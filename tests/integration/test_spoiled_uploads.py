@@ -95,9 +95,7 @@ async def test_it_is_refused_told_to_everyone_and_gone(
     assert (await client.get("/readyz")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "..\\..\\x.csv", "/dev/null", "a\nb.csv", "%2e%2e%2f.csv", "."]
-)
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "..\\..\\x.csv", "/dev/null", "%2e%2e%2f.csv", "."])
 async def test_f08_file_names_are_data_never_paths(client: httpx.AsyncClient, servers: LocalServers, name: str) -> None:
     before = objects(servers)
     upload_id, answer = await send(client, b"time;load\n" + ROWS, name=name)

@@ -11,6 +11,7 @@ const socket = io(url, {
 });
 
 let last = 0;
+let hasJoined = false;
 let isCut = Number(cutAfter) === 0;
 
 function tell(event, data) {
@@ -19,6 +20,7 @@ function tell(event, data) {
 
 socket.on("connect", async () => {
   const answer = await socket.timeout(10_000).emitWithAck("join_session", { session_id: session, after: last });
+  hasJoined = true;
   tell("joined", answer);
 });
 socket.on("connect_error", (error) => tell("connect_error", { message: error.message, ...error.data }));
@@ -26,7 +28,7 @@ socket.on("disconnect", (reason) => tell("disconnect", { reason }));
 socket.onAny((event, data) => {
   tell(event, data);
   if (data.sequence) last = data.sequence;
-  if (!isCut && last >= Number(cutAfter)) {
+  if (!isCut && hasJoined && last >= Number(cutAfter)) {
     isCut = true;
     socket.io.engine.close();
   }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, field_validator
@@ -29,7 +29,9 @@ class AnalysisOverrides(Part):
     Columns are chosen by index, counted from 0, never by header text. Names are taken in camelCase, too.
     """
 
-    model_config = ConfigDict(validate_by_alias=True, alias_generator=AliasGenerator(validation_alias=to_camel))
+    model_config = ConfigDict(
+        strict=True, validate_by_alias=True, alias_generator=AliasGenerator(validation_alias=to_camel)
+    )
 
     encoding: Encoding | None = None
     delimiter: Delimiter | None = None
@@ -52,7 +54,7 @@ class AnalysisOverrides(Part):
         default=None,
         description="The zone of times written without an offset, like Europe/Vienna; else UTC is assumed.",
     )
-    text_columns: list[int] = Field(
+    text_columns: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list, max_length=2000, description="Indices of columns not to be read as numbers."
     )
 
