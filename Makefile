@@ -15,15 +15,15 @@ demo: setup ## Train two models on real data, from nothing to a table of metrics
 up: setup ## Start everything on http://127.0.0.1:8080; Ctrl-C stops it
 	@$(PYTHON) -m foretide up
 
-test: setup-test lint ## All checks and tests, with real servers that the tests start themselves
-	@echo "Unit and integration tests run side by side; the output of each comes when it has ended."
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-fast test-servers
+test: setup-test ## All checks and tests, with real servers that the tests start themselves
+	@echo "Checks, unit and integration tests run side by side; the output of each comes when it has ended."
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint test-fast test-servers
 
 test-fast: setup-test ## Unit tests only: no servers
 	$(PYTHON) -m pytest -q -m "not integration"
 
 test-servers: setup-test ## Integration tests only: they start their own servers
-	$(PYTHON) -m pytest -q -m integration
+	$(PYTHON) -m pytest -q -m integration --numprocesses=2 --dist=loadfile
 
 lint: setup-test ## ruff, mypy, import-linter and the deployment files
 	$(PYTHON) -m ruff check .

@@ -19,9 +19,9 @@ from tests.contract.asgi_server import free_socket, url_of
 SIGNING_SECRET = "a secret of these tests, long enough to sign with"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real S3 server of this test run."""
+    """A real S3 server; not for longer than a module, since it computes even when nobody asks it for anything."""
     directory = tmp_path_factory.mktemp("seaweedfs")
     (directory / "logs").mkdir()
     server = SeaweedServer(directory, Ports(directory / "ports.json"))

@@ -67,6 +67,17 @@ async def test_a_signed_url_gives_the_object_to_whoever_has_it(
     assert abs(signed.expires_at - datetime.now(UTC) - timedelta(seconds=60)) < timedelta(seconds=5)
 
 
+async def test_f21_whatever_was_downloaded_can_be_downloaded_again(
+    store: ObjectStore, folder: str, browser: httpx.AsyncClient
+) -> None:
+    await store.put(TRAINING_RESULTS, f"{folder}/a", b"all of it")
+
+    signed = await store.signed_url(TRAINING_RESULTS, f"{folder}/a")
+
+    answers = [await browser.get(signed.url) for _ in range(3)]
+    assert [(answer.status_code, answer.content) for answer in answers] == 3 * [(200, b"all of it")]
+
+
 async def test_f08_a_download_name_is_data(store: ObjectStore, folder: str, browser: httpx.AsyncClient) -> None:
     await store.put(TRAINING_RESULTS, f"{folder}/a", b".")
     name = 'Wärme "Süd"\r\nX-Evil: 1/../ ;€.csv'

@@ -77,7 +77,7 @@ async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Respo
     return await client.request(method, path, json=body if method in ("POST", "PUT", "PATCH") else None)
 
 
-async def test_f51_what_is_another_users_is_not_found_on_any_route_nor_in_any_list(
+async def test_f51_f52_what_is_another_users_is_not_found_on_any_route_nor_in_any_list(
     applications: list[FastAPI], servers: LocalServers, database: Database
 ) -> None:
     """Generated from the OpenAPI documents: a new route is in this test by itself."""
@@ -159,7 +159,7 @@ async def test_f53_deleting_all_sessions_deletes_only_mine(
         assert (await other.get(f"/api/training/sessions/{theirs.session_id}")).status_code == 200
 
 
-async def test_the_database_is_a_second_wall(servers: LocalServers, database: Database) -> None:
+async def test_f56_the_database_is_a_second_wall(servers: LocalServers, database: Database) -> None:
     """Row-level security: as a user only own rows are seen, nothing is written; as anon nothing is seen."""
     owned, other = await make_session(database), await make_session(database)
     async with database.transaction(owned.user_id) as transaction:

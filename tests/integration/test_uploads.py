@@ -22,6 +22,7 @@ from shared.problems import ProblemError
 from shared.storage.local import LocalStore
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.chain import configuration, write_series
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -129,6 +130,44 @@ async def test_a_chunk_for_an_upload_that_was_removed_meanwhile_is_not_found_and
     assert len(staged_files(servers) - before) == 2, "the first chunks of both; the late one is not kept"
     await sweep_staging(database, store)
     assert len(staged_files(servers) - before) == 1, "the chunk of the upload that is there"
+
+
+async def test_f04_what_a_file_is_does_not_depend_on_its_first_chunk(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    data = write_series(tmp_path, hours=24 * 10)[0].read_bytes()
+    parts, upload_id = chunks_of(data), uuid4().hex
+    assert len(parts) > 2
+    for index in [*range(1, len(parts)), 0]:
+        answer = await send(client, upload_id, "load.csv", index, len(parts), parts[index])
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["fileName"] == "load.csv"
+        assert answer.json()["totalChunks"] == len(parts)
+    assert answer.json()["status"] == "completed"
+
+
+async def test_f17_f18_files_of_one_name_are_apart_and_neither_takes_the_others_place(
+    client: httpx.AsyncClient, servers: LocalServers, tmp_path: Path
+) -> None:
+    load, temperature = (file.read_bytes() for file in write_series(tmp_path, hours=48))
+    ids = [(await upload(client, "same.csv", data))[0] for data in (load, temperature)]
+    roles = [{"uploadId": ids[0], "fileType": "output"}, {"uploadId": ids[1], "fileType": "input"}]
+    made = await client.post("/api/training/create-database-session", json={"files": roles})
+    path = f"/api/training/sessions/{made.json()['sessionId']}"
+    files = (await client.get(f"{path}/files")).json()["items"]
+    assert {(file["fileName"], file["fileType"], file["sha256"]) for file in files} == {
+        ("same.csv", "output", hashlib.sha256(load).hexdigest()),
+        ("same.csv", "input", hashlib.sha256(temperature).hexdigest()),
+    }
+    other_id, _ = await upload(client, "same.csv", load)
+    other = await client.post("/api/training/create-database-session", json={"uploadId": other_id})
+    assert (await client.delete(path)).status_code == 202
+
+    async def gone() -> bool:
+        return bool((await client.get(f"{path}/deletion")).json()["status"] == "deleted")
+
+    await until(gone, what="the first session and its files are gone")
+    kept = [item.read_bytes() for item in (servers.data_directory / "objects").rglob("raw.csv")]
+    assert load in kept, "of the same content, the other session's file stays"
+    assert (await client.get(f"/api/training/sessions/{other.json()['sessionId']}/files")).json()["items"]
 
 
 async def test_a_wrong_chunk_is_refused_by_name_and_the_others_stay(client: httpx.AsyncClient) -> None:
