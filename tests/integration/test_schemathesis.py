@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 
 SERVICES = ("upload", "dataset", "trainer", "results", "notifier")
 SEED = 20261121
-EXAMPLES = 25
+EXAMPLES = 12
 CHECKS = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
     *("response_schema_conformance", "negative_data_rejection", "ignored_auth", "allow_header_conformance"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.upload.analysis.document import AnalysisOverrides
 
-from .conftest import analyse_bytes
+from .conftest import Analyse, analyse_bytes
 
 TIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M"]
 # In Windows-1252, too; without characters that no encoding but UTF-8 has.
@@ -99,3 +99,13 @@ def test_what_was_written_is_what_is_read(written: Written) -> None:
         expected = [row[index] for row in written.values]
         assert found.canonical[column.name].to_list() == expected
         assert column.missing == expected.count(None)
+
+
+def test_f59_negative_numbers_stay_numbers_and_formulas_stay_the_text_that_they_are(analyse: Analyse) -> None:
+    """Spreadsheets take what begins with =, +, - or @ for a formula; we take none of it for anything but data."""
+    rows = "".join(f'2024-01-{day:02};"-{day}.4";+{day};"=1+{day}"\n' for day in range(1, 20))
+    found = analyse(f'time;"-load";"=cmd|\'/C calc\'!A0";@remark\n{rows}')
+    assert [column.label for column in found.analysis.columns] == ["time", "-load", "=cmd|'/C calc'!A0", "@remark"]
+    numbers = [found.canonical[found.column(index).name].to_list() for index in (1, 2)]
+    assert numbers == [[-day - 0.4 for day in range(1, 20)], [float(day) for day in range(1, 20)]]
+    assert found.column(3).kind == "text"
