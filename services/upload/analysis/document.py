@@ -83,6 +83,7 @@ class Column(Part):
     kind: Kind
     numeric_share: float = Field(description="Share of all rows that hold a finite number, 0 to 1; 0 for times.")
     missing: int = Field(description="Rows that are empty here or hold a sign for a missing value.")
+    missing_share: float = Field(default=0.0, description="Their share of all rows, 0 to 1.")
     missing_tokens: dict[str, int] = Field(description="Those signs as written, the empty one included.")
     unreadable: int = Field(description="Rows of a number column that hold something else; they become missing.")
     first_unreadable: Unreadable | None

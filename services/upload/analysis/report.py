@@ -31,13 +31,15 @@ def _report_column(whole: Whole, index: int, name: str, kind: Kind, blank_rows: 
     if blank_rows:
         tokens[""] -= blank_rows
     number = kind == "number"
+    rows, missing = whole.height - blank_rows, profile.missing - blank_rows
     return Column(
         index=index,
         name=name,
         label=whole.table.dialect.labels[index],
         kind=kind,
-        numeric_share=0.0 if kind == "time" else profile.numbers / (whole.height - blank_rows),
-        missing=profile.missing - blank_rows,
+        numeric_share=0.0 if kind == "time" else profile.numbers / rows,
+        missing=missing,
+        missing_share=missing / rows,
         missing_tokens={token: count for token, count in tokens.items() if count},
         unreadable=profile.unreadable if number else 0,
         first_unreadable=_first_unreadable(whole, profile) if number else None,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +18,52 @@ from services.upload.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, analyse_bytes
 
-TIME_FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M"]
 # In Windows-1252, too; without characters that no encoding but UTF-8 has.
 TEXT = st.text(st.sampled_from("abcdefgh °€äöüéß,;|\t\"'"), max_size=12)
+VIENNA = ZoneInfo("Europe/Vienna")
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a moment is written, in one cell or two; with ``zone`` the clock on its walls, which repeats an hour."""
+
+    write: Callable[[datetime], list[str]]
+    columns: int = 1
+    zone: str | None = None
+
+
+def pattern(text: str) -> Style:
+    return Style(lambda moment: [moment.strftime(text)])
+
+
+def local(text: str) -> Style:
+    return Style(lambda moment: [moment.astimezone(VIENNA).strftime(text)], zone="Europe/Vienna")
+
+
+STYLES = [
+    pattern("%Y-%m-%dT%H:%M:%S"),
+    pattern("%Y-%m-%d %H:%M"),
+    pattern("%Y-%m-%dT%H:%M:%SZ"),
+    pattern("%d.%m.%Y %H:%M"),
+    pattern("%d.%m.%Y %H:%M:%S"),
+    pattern("%m/%d/%Y %H:%M"),
+    Style(lambda moment: [moment.astimezone(INDIA).isoformat()]),
+    Style(lambda moment: [moment.astimezone(VIENNA).isoformat(sep=" ")]),
+    Style(lambda moment: [str(int(moment.timestamp()))]),
+    Style(lambda moment: [str(int(moment.timestamp() * 1000))]),
+    Style(lambda moment: [moment.strftime("%d.%m.%Y"), moment.strftime("%H:%M")], columns=2),
+    Style(lambda moment: [moment.strftime("%Y-%m-%d"), moment.strftime("%H:%M:%S")], columns=2),
+    local("%d.%m.%Y %H:%M"),
+    local("%Y-%m-%d %H:%M:%S"),
+]
+STARTS = [datetime(2023, month, 13, tzinfo=UTC) for month in range(1, 13)]
+BEFORE_A_CHANGE_OF_THE_CLOCK = [datetime(2024, 3, 30, 20, tzinfo=UTC), datetime(2024, 10, 26, 20, tzinfo=UTC)]
 
 
 @dataclass(frozen=True)
 class Written:
-    """A table and the dialect that it is written in."""
+    """A table and the dialect that it is written in; ``order`` is that of the rows in the file."""
 
     encoding: str
     delimiter: str
@@ -31,10 +71,12 @@ class Written:
     line_end: str
     quote_all: bool
     header: list[str] | None
-    time_format: str
+    style: Style
     times: list[datetime]
     values: list[list[float | None]]
+    order: list[int]
     missing: str
+    blank_lines: int
 
     def content(self) -> bytes:
         text = io.StringIO(newline="")
@@ -46,8 +88,9 @@ class Written:
         )
         if self.header is not None:
             writer.writerow(self.header)
-        for time, row in zip(self.times, self.values, strict=True):
-            writer.writerow([time.strftime(self.time_format), *map(self._cell, row)])
+        for row in self.order:
+            writer.writerow([*self.style.write(self.times[row]), *map(self._cell, self.values[row])])
+        text.write(self.line_end * self.blank_lines)
         return text.getvalue().encode(self.encoding)
 
     def _cell(self, value: float | None) -> str:
@@ -68,34 +111,42 @@ def tables(draw: st.DrawFn) -> Written:
     )
     # The first row has every value, so that no column is empty, and a day above 12 settles day and month.
     values[0] = [0.5] * columns
+    style = draw(st.sampled_from(STYLES))
     minutes = draw(st.sampled_from([1, 10, 15, 60, 1440]))
-    start = datetime(2023, draw(st.integers(1, 12)), 13)
+    start = draw(st.sampled_from(STARTS if style.zone is None else BEFORE_A_CHANGE_OF_THE_CLOCK))
     header = draw(st.none() | st.lists(TEXT, min_size=columns, max_size=columns))
+    # Of times without an offset the order tells which of two equal ones is which; of bare numbers, that they are times.
+    may_be_unsorted = style.zone is None and header is not None
     return Written(
         encoding=draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])),
         delimiter=draw(st.sampled_from([",", ";", "\t", "|"])),
         decimal_mark=draw(st.sampled_from([".", ","])),
         line_end=draw(st.sampled_from(["\n", "\r\n"])),
         quote_all=draw(st.booleans()),
-        header=None if header is None else ["when", *header],
-        time_format=draw(st.sampled_from(TIME_FORMATS)),
+        header=None if header is None else [*["time", "clock"][: style.columns], *header],
+        style=style,
         times=[start + timedelta(minutes=minutes * row) for row in range(rows)],
         values=values,
+        order=draw(st.permutations(range(rows))) if may_be_unsorted and draw(st.booleans()) else list(range(rows)),
         missing=draw(st.sampled_from(["", "NaN", "NA", "null", "-"])),
+        blank_lines=draw(st.integers(0, 2)),
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(tables())
 def test_what_was_written_is_what_is_read(written: Written) -> None:
+    overrides = AnalysisOverrides(timezone=written.style.zone)
     with tempfile.TemporaryDirectory() as folder:
-        found = analyse_bytes(Path(folder), written.content(), AnalysisOverrides())
+        found = analyse_bytes(Path(folder), written.content(), overrides)
     assert found.analysis.delimiter == written.delimiter
     assert found.analysis.has_header == (written.header is not None)
-    assert found.canonical["time"].dt.replace_time_zone(None).to_list() == written.times
+    assert found.analysis.row_count == found.analysis.canonical_rows == len(written.times)
+    assert found.canonical["time"].to_list() == written.times
+    first = written.style.columns
     for index in range(len(written.values[0])):
-        column = found.column(index + 1)
-        assert column.label == ("" if written.header is None else written.header[index + 1].strip())
+        column = found.column(index + first)
+        assert column.label == ("" if written.header is None else written.header[index + first].strip())
         expected = [row[index] for row in written.values]
         assert found.canonical[column.name].to_list() == expected
         assert column.missing == expected.count(None)
