@@ -54,29 +54,31 @@ class Endpoint:
 
     async def send(self, path: Path, *, whole: bool) -> float:
         """Send the file's chunks; seconds until the last answer. Unless ``whole``, one more is announced than comes."""
-        chunks = -(-path.stat().st_size // _MEGABYTE)
-        upload_id, numbers = uuid4().hex, iter(range(chunks))
+        size, more = path.stat().st_size, int(not whole)
+        chunks = -(-size // _MEGABYTE)
+        numbers = iter(range(chunks))
+        announced = {"fileName": path.name, "size": size + more, "totalChunks": chunks + more}
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
         headers = {"Authorization": f"Bearer {self.token}"}
-        total = str(chunks if whole else chunks + 1)
-        began = time.perf_counter()
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS), headers=headers
-        ) as session:
+        async with aiohttp.ClientSession(f"{self.url}/api/training/", connector=connector, headers=headers) as session:
+            async with session.post("uploads", json=announced) as answer:
+                upload_id = (await answer.json())["uploadId"]
 
             async def connection() -> None:
                 with path.open("rb") as file:
                     for number in numbers:
                         file.seek(number * _MEGABYTE)
                         form = aiohttp.FormData({"uploadId": upload_id, "chunkIndex": str(number)})
-                        form.add_field("totalChunks", total)
+                        form.add_field("totalChunks", str(chunks + more))
                         form.add_field("fileName", path.name)
                         form.add_field("chunk", file.read(_MEGABYTE), filename="chunk")
-                        async with session.post(f"{self.url}/api/training/upload-chunk", data=form) as answer:
+                        async with session.post("upload-chunk", data=form) as answer:
                             if answer.status != 200:
                                 raise RuntimeError(await answer.text())
 
+            began = time.perf_counter()
             await asyncio.gather(*(connection() for _ in range(_CONNECTIONS)))
-        return time.perf_counter() - began
+            return time.perf_counter() - began
 
     def memory(self) -> float:
         """Mebibytes that the process holds in memory now."""

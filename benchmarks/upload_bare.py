@@ -28,12 +28,16 @@ def application(folder: Path) -> Starlette:
                 await file.write(await chunk.read())
         return JSONResponse({"status": "chunk_received"})
 
+    async def announce(_: Request) -> JSONResponse:
+        return JSONResponse({"uploadId": "bare"}, status_code=201)
+
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
     return Starlette(
         routes=[
             Route("/api/training/upload-chunk", upload_chunk, methods=["POST"]),
+            Route("/api/training/uploads", announce, methods=["POST"]),
             Route("/healthz", healthz),
         ]
     )

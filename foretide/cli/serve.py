@@ -60,8 +60,9 @@ def serve(
                 ws_per_message_deflate=False,
             )
         )
-        with scratch_folder():
-            asyncio.run(_run(server, application, once))
+        # The event loop that uvicorn itself would choose: uvloop where there is one.
+        with scratch_folder(), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(_run(server, application, once))
 
 
 def _gateway() -> object:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from services.upload.assembly import complete_if_whole
 from services.upload.chunk_form import REQUEST_BODY, ChunkForm, read_chunk
-from services.upload.chunks import check_belongs, create_upload, find_upload, receive_chunk, state_of
+from services.upload.chunks import check_belongs, create_upload, find_upload, receive_chunk, state_of, state_with
 from services.upload.documents import CreateUpload, PendingUpload, UploadCreated, UploadState, UsageDocument
 from services.upload.limits import Limits
 from services.upload.pending import give_up, list_uploads, usage_of
@@ -53,9 +53,11 @@ async def upload_chunk(request: Request, caller: SendingCaller) -> UploadState:
     upload = await _begun(service, caller.user_id, chunk.form, limits)
     check_belongs(upload, chunk.form.file_name, chunk.form.total_chunks)
     if upload["status"] in ("open", "assembling"):
-        await receive_chunk(
+        received = await receive_chunk(
             service.database, service.store, upload, chunk.form.chunk_index, chunk.data, chunk.sha256, limits
         )
+        if received is not None and len(received) < upload["total_chunks"]:
+            return state_with(upload, received)
     upload = await complete_if_whole(service.database, request.app.state.reader, upload)
     async with service.database.transaction(caller.user_id) as transaction:
         return await state_of(transaction, upload)

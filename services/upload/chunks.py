@@ -6,6 +6,7 @@ written after the object, so what the ledger lists is durable; no process rememb
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from services.upload.documents import CreateUpload, TusFile, UploadState
@@ -20,6 +21,18 @@ _CREATE = """
 insert into public.uploads
     (user_id, upload_id, file_name, file_type, size, total_chunks, sha256, expires_at, received, metadata, overrides)
 values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10, $11) on conflict do nothing
+"""
+
+
+# One statement sees the chunks as they were before it: the new one is among them only if it was there already.
+_ENTER = """
+with entered as (
+    insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
+    values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+)
+select max(sha256) filter (where chunk_index = $3) as known, coalesce(sum(size), 0)::bigint as bytes,
+    coalesce(array_agg(chunk_index), '{}') as others
+from public.upload_chunks where user_id = $1 and upload_id = $2
 """
 
 
@@ -93,40 +106,47 @@ async def receive_chunk(
     data: bytes,
     sha256: str,
     limits: Limits,
-) -> None:
+) -> list[int] | None:
     """Keep one chunk, known by its index and SHA-256. Raises a problem by name for a wrong size or content.
 
-    For an upload that was completed, rejected or given up meanwhile nothing is kept.
+    The indices of all chunks that are there. None for one that was there already, and when the upload was completed,
+    rejected or given up meanwhile: then nothing is kept.
     """
     _check_size(upload, index, len(data), limits)
-    async with database.transaction() as transaction:
-        known = await _known_chunk(transaction, upload, index)
-    if known is None:
-        key = _staged_key(upload, index, sha256)
-        await store.put(UPLOAD_STAGING, key, data)
-        try:
-            async with database.transaction() as transaction:
-                known = await _enter(transaction, upload, index, len(data), sha256, limits)
-        except ProblemError as error:
-            # Where the database gave no answer the chunk may be in the ledger: then it goes with the upload.
-            if not error.retryable:
-                await store.delete_many(UPLOAD_STAGING, [key])
-            raise
-        if known != sha256:
+    key = _staged_key(upload, index, sha256)
+    await store.put(UPLOAD_STAGING, key, data)
+    try:
+        async with database.transaction() as transaction:
+            entry = await _enter(transaction, upload, index, len(data), sha256, limits)
+    except ProblemError as error:
+        # Where the database gave no answer the chunk may be in the ledger: then it goes with the upload.
+        if not error.retryable:
             await store.delete_many(UPLOAD_STAGING, [key])
-    if known is not None and known != sha256:
+        raise
+    if entry.sha256 != sha256:
+        await store.delete_many(UPLOAD_STAGING, [key])
+    if entry.sha256 is not None and entry.sha256 != sha256:
         raise ProblemError(
             Category.CONFLICT,
             title="This chunk is there already, with other content",
-            detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {known}.",
+            detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {entry.sha256}.",
             recovery=["Send the same bytes for the same index.", "Or start a new upload."],
         )
+    return entry.received
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What the ledger has for an index, None when the upload takes no more; if it is new, also all indices."""
+
+    sha256: str | None
+    received: list[int] | None = None
 
 
 async def _enter(
     transaction: Transaction, upload: Record, index: int, size: int, sha256: str, limits: Limits
-) -> str | None:
-    """Write a stored chunk into the ledger; the content that the ledger has, None when the upload takes no more.
+) -> _Entry:
+    """Write a stored chunk into the ledger.
 
     The upload's row is locked, so that chunks which arrive together are counted one after the other, and none is
     entered after the upload has ended.
@@ -139,10 +159,9 @@ async def _enter(
     if status is None:
         raise not_found("Upload", upload["upload_id"])
     if status not in ("open", "assembling"):
-        return None
-    is_new = await transaction.fetch_value(
-        """insert into public.upload_chunks (user_id, upload_id, chunk_index, size, sha256, key)
-           values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning true""",
+        return _Entry(None)
+    ledger = await transaction.fetch_row(
+        _ENTER,
         upload["user_id"],
         upload["upload_id"],
         index,
@@ -150,17 +169,13 @@ async def _enter(
         sha256,
         _staged_key(upload, index, sha256),
     )
-    if not is_new:
-        return await _known_chunk(transaction, upload, index)
-    together: int = await transaction.fetch_value(
-        "select sum(size)::bigint from public.upload_chunks where user_id = $1 and upload_id = $2",
-        upload["user_id"],
-        upload["upload_id"],
-    )
-    _check_size(upload, index, together, limits)
+    assert ledger is not None
+    if ledger["known"] is not None:
+        return _Entry(ledger["known"])
+    _check_size(upload, index, ledger["bytes"] + size, limits)
     if upload["size"] is None:
         await check_quota(transaction, upload["user_id"], upload["file_name"], 0, limits.quota_bytes)
-    return sha256
+    return _Entry(sha256, sorted([*ledger["others"], index]))
 
 
 def _staged_key(upload: Record, index: int, sha256: str) -> str:
@@ -170,22 +185,23 @@ def _staged_key(upload: Record, index: int, sha256: str) -> str:
 
 async def state_of(transaction: Transaction, upload: Record) -> UploadState:
     """Which chunks are there, so that a client knows what is left to send."""
-    total = upload["total_chunks"]
     if upload["status"] in ("completed", "consumed"):
-        received = list(range(total))
-    else:
-        rows = await transaction.fetch(
-            "select chunk_index from public.upload_chunks where user_id = $1 and upload_id = $2 order by 1",
-            upload["user_id"],
-            upload["upload_id"],
-        )
-        received = [row["chunk_index"] for row in rows]
-    present = set(received)
-    done = upload["status"] in ("completed", "consumed")
+        return state_with(upload, list(range(upload["total_chunks"] or 0)))
+    rows = await transaction.fetch(
+        "select chunk_index from public.upload_chunks where user_id = $1 and upload_id = $2 order by 1",
+        upload["user_id"],
+        upload["upload_id"],
+    )
+    return state_with(upload, [row["chunk_index"] for row in rows])
+
+
+def state_with(upload: Record, received: list[int]) -> UploadState:
+    """The same, when it is known already."""
+    present, total = set(received), upload["total_chunks"]
     return UploadState(
         upload_id=upload["upload_id"],
         file_name=upload["file_name"],
-        status="completed" if done else "chunk_received",
+        status="completed" if upload["status"] in ("completed", "consumed") else "chunk_received",
         received=received,
         missing=[index for index in range(total or 0) if index not in present],
         total_chunks=total,
@@ -203,13 +219,3 @@ def _check_size(upload: Record, index: int, together: int, limits: Limits) -> No
             recovery=["Announce the file's real size.", "Split a file that is larger than the limit."],
             status=413,
         )
-
-
-async def _known_chunk(transaction: Transaction, upload: Record, index: int) -> str | None:
-    sha256: str | None = await transaction.fetch_value(
-        "select sha256 from public.upload_chunks where user_id = $1 and upload_id = $2 and chunk_index = $3",
-        upload["user_id"],
-        upload["upload_id"],
-        index,
-    )
-    return sha256
