@@ -1,0 +1,84 @@
+"""Where on the grid of steps a series has values, and which windows that leaves whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.upload.choices.excerpt import Excerpt
+from services.upload.choices.steps import Steps
+from shared.series.series import Times, Values
+
+Presence = NDArray[np.bool_]
+MOST_POINTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The newest ``MOST_POINTS`` steps at most: their ``numbers`` (m,) from the file's first row, ``moments`` in ns."""
+
+    numbers: NDArray[np.int64]
+    moments: Times
+    steps: Steps
+
+    @classmethod
+    def over(cls, excerpt: Excerpt, steps: Steps) -> Grid:
+        """All steps from the excerpt's first row to its last."""
+        start = -(-(int(excerpt.times[0]) - steps.first) // steps.step)
+        stop = (excerpt.last - steps.first) // steps.step + 1
+        numbers = np.arange(max(start, stop - MOST_POINTS), stop, dtype=np.int64)
+        return cls(numbers, steps.first + numbers * steps.step, steps)
+
+    def presence(self, times: Times, values: Values) -> Presence:
+        """Whether a window may sample there (m,): as the windows' own rules say (algorithms section 3)."""
+        after = np.minimum(np.searchsorted(times, self.moments), len(times) - 1)
+        exact = times[after] == self.moments
+        before = np.where(exact, after, np.maximum(after - 1, 0))
+        known = np.isfinite(values)
+        if self.steps.method == "nearest":
+            is_before = ~exact & (self.moments - times[before] <= times[after] - self.moments)
+            found: Presence = known[np.where(is_before, before, after)]
+            return found
+        near = times[after] - times[before] <= (self.steps.max_gap or np.iinfo(np.int64).max)
+        between: Presence = near & known[before]
+        there: Presence = known[after] & (exact | between)
+        return there
+
+    def sampled(self, times: Times, values: Values) -> Values:
+        """The series on the grid (m,), interpolated; NaN where :meth:`presence` says that there is nothing."""
+        known = np.isfinite(values)
+        if not known.any() or not len(self.moments):
+            return np.full(len(self.moments), np.nan)
+        # Relative to the start: float64 cannot hold nanoseconds since the epoch.
+        origin = int(times[0])
+        values_there = np.interp(
+            (self.moments - origin).astype(np.float64), (times[known] - origin).astype(np.float64), values[known]
+        )
+        return np.where(self.presence(times, values), values_there, np.nan)
+
+    def windows(
+        self, inputs: Sequence[Presence], targets: Sequence[Presence], input_steps: int, horizon: int, every: int
+    ) -> NDArray[np.int64]:
+        """The numbers of the reference times, ``every`` steps one, whose window has all its samples.
+
+        A window looks at ``input_steps`` steps up to its reference time, and forecasts the ``horizon`` after it.
+        """
+        last = len(self.numbers) - horizon
+        places = np.arange(input_steps - 1, last, dtype=np.int64) if last >= input_steps else np.empty(0, np.int64)
+        places = places[self.numbers[places] % every == 0]
+        whole = np.ones(len(places), dtype=bool)
+        for presence in inputs:
+            whole &= _all_between(presence, places + 1 - input_steps, places + 1)
+        for presence in targets:
+            whole &= _all_between(presence, places + 1, places + 1 + horizon)
+        found: NDArray[np.int64] = self.numbers[places[whole]]
+        return found
+
+
+def _all_between(presence: Presence, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Presence:
+    missing = np.concatenate([[0], np.cumsum(~presence)])
+    found: Presence = missing[stops] == missing[starts]
+    return found
