@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request
 
 from services.dataset.documents import DatasetDocument, GenerationAccepted
-from services.dataset.generation import ask_for_dataset, latest_dataset
+from services.dataset.generation import latest_dataset
+from shared.jobs.datasets import ask_for_dataset
 from shared.problems import not_found
 from shared.runtime.service import Service
+from shared.series.holiday_countries import check_holidays
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller
 from shared.web.idempotency import OnceOnly
@@ -35,7 +37,15 @@ async def generate(
         async with transaction.as_service():
 
             async def work() -> GenerationAccepted:
-                run_id = await ask_for_dataset(transaction, caller.user_id, session, configuration, run_after=train)
+                run_id = await ask_for_dataset(
+                    transaction,
+                    caller.user_id,
+                    session,
+                    configuration,
+                    run_after=train,
+                    source="dataset",
+                    check=check_holidays,
+                )
                 return GenerationAccepted(run_id=run_id)
 
             return await once.answer(transaction, GenerationAccepted, work)

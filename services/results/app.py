@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.results import api, api_downloads
+from services.results import api, api_downloads, api_forecasts
 from services.results.closing import close_forgotten
 from services.results.filing import SUBSCRIPTION, Filing
+from services.results.forecasts import follow_sessions
 from services.results.handlers import on_model_failed
 from services.results.removal import finish_removals, on_session_deleted
 from shared.bus.topology import Subscription
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         await on_session_deleted(service.database, service.store, read(envelope, SessionDeleted).session_id)
 
     service.bus.subscribe(Subscription("results", "session.deleted", "event"), patient(remove))
+    follow_sessions(service, service.database)
     service.every(settings.sweep_seconds, "close", lambda: close_forgotten(service.database))
     service.every(settings.sweep_seconds, "remove", lambda: finish_removals(service.database, service.store))
-    return service.application("results", [api.router, api_downloads.router])
+    return service.application("results", [api.router, api_downloads.router, api_forecasts.router])

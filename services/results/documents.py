@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -56,3 +56,33 @@ class ResultsRemoved(Document):
 
     results: int
     objects: int
+
+
+class ForecastFile(Document):
+    """A file of a forecast job, and a signed URL to get it with."""
+
+    name: str
+    file_size: int
+    url: str
+    expires_at: datetime
+
+
+class ForecastJobDocument(Document):
+    """A one-shot forecast. Its session has everything else: events, models, plots and the whole comparison."""
+
+    job_id: UUID
+    status: Literal["pending", "processing", "completed", "failed"]
+    file_name: str
+    session_id: str | None
+    phase: str | None = Field(description="The session's own, finer status; null before the job is started.")
+    columns: list[dict[str, Any]]
+    time_candidates: list[dict[str, Any]]
+    preview: list[list[str]]
+    choices: list[dict[str, Any]] | None = Field(description="{name, value, reason} of everything that was chosen.")
+    model_used: str | None
+    metrics: dict[str, dict[str, Any]] | None = Field(description="Of that model, by target, in original units.")
+    error_message: str | None
+    problem: dict[str, Any] | None
+    files: list[ForecastFile]
+    created_at: datetime
+    updated_at: datetime

@@ -11,7 +11,7 @@ from shared.events.payloads import SessionDeleted, SessionPurged
 from shared.problems import ProblemError, not_found
 from shared.sessions.rows import move, own_session
 from shared.sessions.state import SessionStatus
-from shared.storage.keys import ML_ARTIFACTS, TRAINING_FILES, TRAINING_RESULTS, UPLOAD_STAGING
+from shared.storage.keys import ML_ARTIFACTS, TRAINING_RESULTS, UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 
@@ -34,8 +34,8 @@ select s.session_id, s.user_id from public.training_sessions s where s.status = 
 limit $1
 """
 _FILES = """
-select f.storage_path, u.upload_id, u.storage_id from public.training_files f left join public.uploads u
-    on u.user_id = f.user_id and u.raw ->> 'key' = f.storage_path
+select f.raw ->> 'bucket' as bucket, f.storage_path, u.upload_id, u.storage_id
+from public.training_files f left join public.uploads u on u.user_id = f.user_id and u.raw ->> 'key' = f.storage_path
 where f.session_id = $1
 """
 
@@ -127,7 +127,7 @@ async def finish_deletions(database: Database, store: ObjectStore) -> None:
 
 async def _remove_objects(store: ObjectStore, session_id: str, files: list[Record]) -> None:
     for file in files:
-        await store.delete_prefix(TRAINING_FILES, file["storage_path"].rpartition("/")[0] + "/")
+        await store.delete_prefix(file["bucket"], file["storage_path"].rpartition("/")[0] + "/")
         if file["storage_id"] is not None:
             await store.delete_prefix(UPLOAD_STAGING, f"{file['storage_id']}/")
     # The other services have done this; a writer that was cut off in between must not leave anything either.
@@ -143,6 +143,7 @@ async def _forget(transaction: Transaction, session: Record, files: list[Record]
         user_id,
         [file["upload_id"] for file in files if file["upload_id"] is not None],
     )
+    await transaction.execute("delete from public.forecast_jobs where session_id = $1", session_id)
     if not await transaction.execute(
         "delete from public.training_sessions where session_id = $1 and status = 'deleting'", session_id
     ):

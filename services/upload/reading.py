@@ -11,7 +11,6 @@ from services.upload.scanning import VirusScanner
 from shared.events.payloads import Reference
 from shared.runtime.child import run_in_child
 from shared.runtime.service import Service
-from shared.storage.keys import TRAINING_FILES
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
 
@@ -36,7 +35,7 @@ class FileReader:
     async def read(
         self, raw: Reference, *, file_name: str, overrides: dict[str, Any], canonical_key: str
     ) -> tuple[Reference, dict[str, Any]]:
-        """Write the canonical copy of ``raw``; the copy's reference and the analysis.
+        """Write the canonical copy of ``raw`` into its bucket; the copy's reference and the analysis.
 
         Raises DATA_VALIDATION for a file that is infected or cannot be read, and what the store raises.
         """
@@ -58,7 +57,7 @@ class FileReader:
                 )
                 stored = await put_file(
                     self.store,
-                    TRAINING_FILES,
+                    raw.bucket,
                     canonical_key,
                     parquet_path,
                     content_type="application/vnd.apache.parquet",

@@ -19,7 +19,6 @@ from shared.events.payloads import Reference
 from shared.problems import Category, ProblemError, not_found
 from shared.sessions.rows import busy, move, own_session
 from shared.sessions.state import ALLOWED_FROM, SessionStatus
-from shared.storage.keys import TRAINING_FILES
 
 _NEXT_READING = """
 update public.training_files set last_reading = last_reading + 1 where session_id = $1 and id = $2
@@ -66,9 +65,9 @@ async def read_again(
         async with database.transaction() as transaction:
             replaced = await _replace(transaction, user_id, session_id, file, canonical, analysis, number)
     except BaseException:
-        await asyncio.shield(reader.store.delete_many(TRAINING_FILES, [key]))
+        await asyncio.shield(reader.store.delete_many(raw.bucket, [key]))
         raise
-    await reader.store.delete_many(TRAINING_FILES, [replaced])
+    await reader.store.delete_many(raw.bucket, [replaced])
     return analysis
 
 

@@ -6,15 +6,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from services.upload.announcement import file_uploaded
 from services.upload.chunks import find_upload
 from services.upload.documents import CreateSession, FileDocument, SessionDocument
+from services.upload.opening import ReadFile, open_session
 from shared.database.pool import Record, Transaction
-from shared.delivery import outbox
-from shared.events.payloads import FileUploaded, Reference, SessionCreated
+from shared.events.payloads import Reference
 from shared.problems import Category, ProblemError, not_found
-from shared.sessions.rows import move
-from shared.sessions.state import SessionStatus
 from shared.web.documents import Page, decode_cursor, encode_cursor
 
 SessionSort = Literal["createdAt", "updatedAt", "name"]
@@ -51,21 +48,13 @@ async def create_session(transaction: Transaction, user_id: UUID, asked: CreateS
     """Session, files and their events, all or nothing. Runs as the service; every query names the owner."""
     uploads = [await _completed_upload(transaction, user_id, upload_id) for upload_id in asked_uploads(asked)]
     roles = {file.upload_id: file.file_type for file in asked.files}
-    session_id = str(uuid4())
-    name = asked.name or uploads[0]["file_name"]
+    files = [_read_file(upload, roles.get(upload["upload_id"]) or upload["file_type"]) for upload in uploads]
+    session_id = await open_session(transaction, user_id, asked.name or files[0].file_name, files)
     await transaction.execute(
-        "insert into public.training_sessions (session_id, user_id, name) values ($1, $2, $3)",
-        session_id,
+        "update public.uploads set status = 'consumed' where user_id = $1 and upload_id = any($2::text[])",
         user_id,
-        name,
+        [upload["upload_id"] for upload in uploads],
     )
-    created = SessionCreated(session_id=session_id, name=name, files=len(uploads))
-    await outbox.record(transaction, created, source="upload", session_id=session_id, user_id=user_id)
-    await move(transaction, session_id, SessionStatus.UPLOADED)
-    for upload in uploads:
-        role = roles.get(upload["upload_id"])
-        event = await _add_file(transaction, session_id, upload, role or upload["file_type"])
-        await outbox.record(transaction, event, source="upload", session_id=session_id, user_id=user_id)
     return session_id
 
 
@@ -107,36 +96,14 @@ async def _completed_upload(transaction: Transaction, user_id: UUID, upload_id: 
     )
 
 
-async def _add_file(transaction: Transaction, session_id: str, upload: Record, file_type: str) -> FileUploaded:
-    analysis, raw, canonical = upload["analysis"], upload["raw"], upload["canonical"]
-    file_id: UUID = await transaction.fetch_value(
-        """insert into public.training_files
-               (session_id, user_id, file_name, file_type, file_size, storage_path, sha256, raw, canonical, analysis)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id""",
-        session_id,
-        upload["user_id"],
-        upload["file_name"],
-        file_type,
-        raw["bytes"],
-        raw["key"],
-        raw["sha256"],
-        raw,
-        canonical,
-        analysis,
-    )
-    await transaction.execute(
-        "update public.uploads set status = 'consumed' where user_id = $1 and upload_id = $2",
-        upload["user_id"],
-        upload["upload_id"],
-    )
-    return file_uploaded(
-        session_id,
-        file_id,
-        upload["file_name"],
-        "output" if file_type == "output" else "input",
-        raw=Reference.model_validate(raw),
-        canonical=Reference.model_validate(canonical),
-        analysis=analysis,
+def _read_file(upload: Record, file_type: str) -> ReadFile:
+    return ReadFile(
+        file_id=uuid4(),
+        file_name=upload["file_name"],
+        file_type="output" if file_type == "output" else "input",
+        raw=Reference.model_validate(upload["raw"]),
+        canonical=Reference.model_validate(upload["canonical"]),
+        analysis=upload["analysis"],
     )
 
 

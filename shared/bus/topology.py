@@ -67,6 +67,11 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     Subscription("results", "model.trained", "event"),
     Subscription("results", "model.failed", "event"),
     Subscription("results", "session.deleted", "event"),
+    Subscription("results", "datasets.failed", "event"),
+    Subscription("results", "training.started", "event"),
+    Subscription("results", "training.completed", "event"),
+    Subscription("results", "training.failed", "event"),
+    Subscription("results", "training.cancelled", "event"),
 )
 
 EXCHANGES: tuple[Exchange, ...] = (

@@ -85,11 +85,26 @@ class Once:
 
     def _same(self, row: Record, answer_type: type[Answer]) -> Answer:
         if row["request"] != self.fingerprint:
-            raise _other_request(self.key)
+            raise _other_request(str(self.key))
         return answer_type.model_validate(row["answer"])
 
 
-async def _once(
+@dataclass(frozen=True, slots=True)
+class OnceReceived:
+    """One request whose body is a stream, and its key, if it has one: what it asks for shows when all has come."""
+
+    user_id: UUID
+    key: str | None
+    request_line: str
+
+    def of(self, body: bytes) -> Once:
+        """The request with this body, or with this digest of a large one."""
+        digest = hashlib.sha256(f"{self.request_line}\n".encode())
+        digest.update(body)
+        return Once(self.user_id, self.key, digest.hexdigest())
+
+
+async def _once_received(
     request: Request,
     caller: VerifiedCaller,
     key: Annotated[
@@ -102,10 +117,16 @@ async def _once(
             description="Repeat safely: the same request under one key is done once, and answered alike for a day.",
         ),
     ] = None,
-) -> Once:
-    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-    digest.update(await request.body())
-    return Once(caller.user_id, key, digest.hexdigest())
+) -> OnceReceived:
+    return OnceReceived(caller.user_id, key, f"{request.method} {request.url.path}?{request.url.query}")
+
+
+OnceStreamed = Annotated[OnceReceived, Depends(_once_received)]
+"""For a POST that streams its body: the route itself says what of it makes two requests the same."""
+
+
+async def _once(request: Request, received: OnceStreamed) -> Once:
+    return received.of(await request.body())
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

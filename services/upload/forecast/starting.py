@@ -1,0 +1,200 @@
+"""Starting a forecast job: choices made, an ordinary session configured from them, its dataset asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.upload.analysis.document import Analysis
+from services.upload.choices.reading import reading_asked
+from services.upload.choices.wishes import Wishes
+from services.upload.forecast.documents import ForecastStarted
+from services.upload.forecast.receiving import job_folder
+from services.upload.opening import ReadFile, open_session
+from services.upload.reading import FileReader
+from shared.database.pool import Database, Record, Transaction
+from shared.delivery import outbox
+from shared.events.payloads import Reference
+from shared.jobs.datasets import ask_for_dataset
+from shared.problems import Category, ProblemError
+from shared.runtime.child import run_in_child
+from shared.sessions.forecast_jobs import own_forecast_job
+from shared.sessions.rows import own_session
+from shared.storage.port import ObjectStore
+from shared.storage.transfer import get_file
+from shared.web.idempotency import Once
+
+_TAKE = """
+update public.forecast_jobs set status = 'processing', session_id = $2, canonical = $3, analysis = $4, columns = $5,
+    time_candidates = $6, preview = $7, choices = $8, model_used = null, metrics = null, error_message = null,
+    problem = null
+where id = $1 and status in ('pending', 'failed') and not removing and session_id is not distinct from $9
+"""
+_REPLACE_FILE = "update public.training_files set canonical = $2, analysis = $3 where id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What the transaction writes: the file as it is to be read, and what was chosen for it."""
+
+    file: ReadFile
+    configuration: dict[str, Any]
+    choices: list[dict[str, Any]]
+
+
+async def start_forecast(
+    database: Database, reader: FileReader, user_id: UUID, job_id: UUID, wishes: Wishes, once: Once
+) -> ForecastStarted:
+    """Choose what was not asked for and start; the session and every choice, or what this request got before.
+
+    A job that failed can be started again, with other wishes: in the same session. Raises problems: 404, 409 for a job
+    that is at work or completed, DATA_VALIDATION for a wish that cannot be met, INSUFFICIENT_DATA; then nothing was
+    queued and the job is as it was.
+    """
+    async with database.transaction(user_id) as transaction:
+        job = await own_forecast_job(transaction, user_id, job_id)
+        async with transaction.as_service():
+            given = await once.given(transaction, ForecastStarted)
+        if given is not None:
+            return given
+        _require_rest(job)
+        file = await _file_of(transaction, job)
+    read = await _read_as_asked(reader, user_id, job_id, file, wishes)
+    unwanted = read
+    try:
+        prepared = await _choose(reader.store, read, wishes)
+        answer, is_new = await _start(database, user_id, job, prepared, once)
+        unwanted = file if is_new else read
+    finally:
+        if read is not file:
+            await reader.store.delete_many(unwanted.canonical.bucket, [unwanted.canonical.key])
+    return answer
+
+
+async def _file_of(transaction: Transaction, job: Record) -> ReadFile:
+    """The job's file, as its session has it if there is one."""
+    source, file_id = job, uuid4()
+    if job["session_id"] is not None:
+        row = await transaction.fetch_row(
+            "select * from public.training_files where session_id = $1 and storage_path = $2",
+            job["session_id"],
+            job["input_file_path"],
+        )
+        assert row is not None
+        source, file_id = row, row["id"]
+    return ReadFile(
+        file_id=file_id,
+        file_name=source["file_name"],
+        file_type="input",
+        raw=Reference.model_validate(source["raw"]),
+        canonical=Reference.model_validate(source["canonical"]),
+        analysis=source["analysis"],
+    )
+
+
+async def _read_as_asked(reader: FileReader, user_id: UUID, job_id: UUID, file: ReadFile, wishes: Wishes) -> ReadFile:
+    """The same file, or with a canonical copy of its own where another time column or zone was asked for."""
+    overrides = reading_asked(Analysis.model_validate(file.analysis), wishes)
+    if overrides is None:
+        return file
+    canonical, analysis = await reader.read(
+        file.raw,
+        file_name=file.file_name,
+        overrides=overrides,
+        canonical_key=f"{job_folder(user_id, job_id)}canonical-{uuid4().hex}.parquet",
+    )
+    return ReadFile(file.file_id, file.file_name, file.file_type, file.raw, canonical, analysis)
+
+
+async def _choose(store: ObjectStore, file: ReadFile, wishes: Wishes) -> _Prepared:
+    with tempfile.TemporaryDirectory(prefix="foretide-") as folder:
+        path = Path(folder, "canonical.parquet")
+        await get_file(store, file.canonical.bucket, file.canonical.key, path, expected_sha256=file.canonical.sha256)
+        chosen = await run_in_child(
+            "services.upload.choose_child",
+            {
+                "analysis": file.analysis,
+                "parquet": str(path),
+                "wishes": wishes.model_dump(mode="json", by_alias=True),
+                "file_id": str(file.file_id),
+            },
+            what="Choosing how to forecast",
+        )
+    return _Prepared(file, chosen["configuration"], chosen["choices"])
+
+
+async def _start(
+    database: Database, user_id: UUID, job: Record, prepared: _Prepared, once: Once
+) -> tuple[ForecastStarted, bool]:
+    """Session, configuration, dataset and the job's row, in one transaction; the answer, and whether it is ours."""
+    is_new = False
+    async with database.transaction(user_id) as transaction, transaction.as_service():
+
+        async def work() -> ForecastStarted:
+            nonlocal is_new
+            is_new = True
+            session_id = await _session(transaction, user_id, job, prepared.file)
+            session = await own_session(transaction, user_id, session_id)
+            await ask_for_dataset(
+                transaction, user_id, session, prepared.configuration, run_after=True, source="upload"
+            )
+            await _take(transaction, job, session_id, prepared)
+            return ForecastStarted.model_validate(
+                {"job_id": job["id"], "session_id": session_id, "choices": prepared.choices}
+            )
+
+        return await once.answer(transaction, ForecastStarted, work), is_new
+
+
+async def _session(transaction: Transaction, user_id: UUID, job: Record, file: ReadFile) -> str:
+    """The job's session: a new one, or the one that failed, with the file as it is read now."""
+    session_id: str | None = job["session_id"]
+    if session_id is None:
+        return await open_session(transaction, user_id, file.file_name, [file])
+    canonical = file.canonical.model_dump(mode="json")
+    known = await transaction.fetch_value(
+        "select canonical from public.training_files where id = $1 for update", file.file_id
+    )
+    if known is not None and known != canonical:
+        await transaction.execute(_REPLACE_FILE, file.file_id, canonical, file.analysis)
+        event = file.uploaded(session_id)
+        await outbox.record(transaction, event, source="upload", session_id=session_id, user_id=user_id)
+    return session_id
+
+
+async def _take(transaction: Transaction, job: Record, session_id: str, prepared: _Prepared) -> None:
+    file = prepared.file
+    taken = await transaction.execute(
+        _TAKE,
+        job["id"],
+        session_id,
+        file.canonical.model_dump(mode="json"),
+        file.analysis,
+        file.analysis["columns"],
+        file.analysis["time_candidates"],
+        file.analysis["preview"],
+        prepared.choices,
+        job["session_id"],
+    )
+    if not taken:
+        raise _at_work(job)
+
+
+def _require_rest(job: Record) -> None:
+    if job["status"] not in ("pending", "failed"):
+        raise _at_work(job)
+
+
+def _at_work(job: Record) -> ProblemError:
+    return ProblemError(
+        Category.CONFLICT,
+        title="The job was started already",
+        detail=f"Job {job['id']} ({job['file_name']}) is being worked on, or has its forecast.",
+        recovery=[
+            f"GET /api/forecast/{job['id']} says where it stands.",
+            "Upload the file again for another forecast.",
+        ],
+    )
