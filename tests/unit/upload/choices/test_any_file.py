@@ -12,7 +12,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from shared.problems import Category, Problem, ProblemError
-from shared.series.configuration import FileColumns, check_against_files, parse_configuration
+from shared.series.configuration import parse_configuration
+from shared.series.configuration_files import FileColumns, check_against_files
 
 from .conftest import START, Planned, csv_text, plan_for
 
