@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -11,7 +10,7 @@ import numpy as np
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from shared.database.pool import Database
+from shared.database.pool import Database, Record
 from shared.storage.keys import FORECAST_UPLOADS
 from shared.storage.open import open_store
 from tests.integration.apps import caller
@@ -55,7 +54,7 @@ async def stored_keys(servers: LocalServers, user_id: UUID) -> set[str]:
         return {entry.key.partition("/")[2] async for entry in store.list(FORECAST_UPLOADS, f"{user_id}/")}
 
 
-async def rows_of(database: Database, table: str, user_id: UUID) -> list[Any]:
+async def rows_of(database: Database, table: str, user_id: UUID) -> list[Record]:
     """The user's rows."""
     async with database.transaction() as transaction:
         return await transaction.fetch(f"select * from public.{table} where user_id = $1", user_id)

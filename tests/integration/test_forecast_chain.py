@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ async def uploaded(client: Client, content: bytes) -> str:
     answer = await client.call("POST", "/api/forecast/upload", files={"file": ("load.csv", content, "text/csv")})
     job_id: str = answer["jobId"]
     return job_id
+
+
+def _runs_anew(stack: RunningStack, part: str, killed: int) -> bool:
+    return stack.supervisor.process_ids.get(part, killed) != killed
 
 
 async def ended(client: Client, job_id: str, *, seconds: float = 150) -> dict[str, Any]:
@@ -82,7 +87,7 @@ async def test_a_job_completes_although_upload_and_results_are_killed_and_its_de
     started = await client.call("POST", f"/api/forecast/{job_id}", json=wishes)
     for part in ("upload", "results"):
         killed = kill(stack, part)
-        await until(lambda p=part, k=killed: stack.supervisor.process_ids.get(p, k) != k, what=f"{part} started again")
+        await until(partial(_runs_anew, stack, part, killed), what=f"{part} started again")
     job = await ended(client, job_id)
     assert (job["status"], job["modelUsed"]) == ("completed", "Linear")
     chosen = {choice["name"]: choice["value"] for choice in job["choices"]}

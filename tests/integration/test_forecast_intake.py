@@ -322,6 +322,25 @@ async def test_a_job_that_failed_is_started_again_in_the_same_session(
     assert len(await rows_of(database, "training_datasets", user_id)) == 2
 
 
+async def test_what_was_decided_of_a_failed_jobs_file_stays_when_it_is_started_again(
+    client: httpx.AsyncClient, database: Database, servers: LocalServers, user_id: UUID, job_id: str
+) -> None:
+    session_id = (await client.post(f"/api/forecast/{job_id}")).json()["sessionId"]
+    async with database.transaction() as transaction:
+        for table in ("training_sessions", "training_datasets", "forecast_jobs"):
+            await transaction.execute(f"update {table} set status = 'failed' where user_id = $1", user_id)
+    [file] = await rows_of(database, "training_files", user_id)
+    path = f"/api/training/sessions/{session_id}/files/{file['id']}/analysis"
+    decided = await client.put(path, json={"timezone": "Europe/Vienna", "delimiter": ","})
+    assert decided.status_code == 200, decided.text
+    again = await client.post(f"/api/forecast/{job_id}", json={"timezone": "Asia/Tokyo"})
+    assert again.status_code == 202, again.text
+    [file] = await rows_of(database, "training_files", user_id)
+    overrides = file["analysis"]["overrides"]
+    assert (overrides["timezone"], overrides["delimiter"]) == ("Asia/Tokyo", ",")
+    assert await stored_keys(servers, user_id) == {f"{job_id}/input.csv", file["canonical"]["key"].partition("/")[2]}
+
+
 async def test_a_job_that_nobody_starts_expires_with_its_bytes(
     client: httpx.AsyncClient, database: Database, servers: LocalServers, user_id: UUID, job_id: str
 ) -> None:

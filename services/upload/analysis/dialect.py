@@ -14,7 +14,8 @@ from services.upload.analysis.refusal import refusal, shorten
 from services.upload.analysis.sample import Record, Sample
 
 MAX_COLUMNS = 2000
-_MAX_LABEL_CHARACTERS = 200
+_MAX_LABEL_CHARACTERS = 190
+"""With a number behind it, such a name still fits into a configuration."""
 _DELIMITERS: tuple[Delimiter, ...] = (",", ";", "\t", "|")
 _DECIMAL_MARKS: tuple[DecimalMark, ...] = (".", ",")
 

@@ -11,14 +11,21 @@ from services.upload.choices.columns import asked_inputs, choose_targets
 from services.upload.choices.decisions import Decisions
 from services.upload.choices.excerpt import Excerpt
 from services.upload.choices.lay import Lay, choose_distance, choose_inputs
-from services.upload.choices.lengths import Lengths, References, choose_lengths, horizon_reason, input_reason
+from services.upload.choices.lengths import choose_lengths, horizon_reason, input_reason
 from services.upload.choices.models import choose_models
 from services.upload.choices.refusals import listed
 from services.upload.choices.seasons import choose_season
 from services.upload.choices.steps import Steps, choose_max_gap, choose_method, choose_step, to_ns
+from services.upload.choices.windows import Lengths, Windows
 from services.upload.choices.wishes import Wishes
 from shared.series.configuration import Configuration, Split, parse_configuration
 from shared.series.series import NANOSECONDS_PER_MINUTE
+
+_ZONE_REASONS = {
+    "given": ASKED,
+    "assumed": "The times say neither their offset from UTC nor their zone; they were taken for UTC.",
+    "offset": "The times say their offset from UTC.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def decide(analysis: Analysis, excerpt: Excerpt, wishes: Wishes) -> Decisions:
     sampled = lay.grid.sampled(excerpt.times, excerpt.values[targets.value[0]])
     season = choose_season(sampled, step.value, wishes)
 
-    def windows_of(input_steps: int, horizon: int) -> References:
+    def windows_of(input_steps: int, horizon: int) -> Windows:
         return lay.windows(targets.value, asked, Lengths(input_steps, horizon, Split()))
 
     room = lay.room(analysis, [*targets.value, *asked])
@@ -85,7 +92,8 @@ def decide(analysis: Analysis, excerpt: Excerpt, wishes: Wishes) -> Decisions:
 
 def _time_column(analysis: Analysis, wishes: Wishes) -> Chosen[str]:
     """The analysis has made this choice, or was told."""
-    if wishes.time_column is not None or wishes.time_format is not None:
+    told = analysis.overrides.time_column is not None or analysis.overrides.time_format is not None
+    if wishes.time_column is not None or told:
         return Chosen(analysis.time_column, ASKED)
     taken = analysis.time_candidates[0]
     others = sorted({candidate.column for candidate in analysis.time_candidates} - {taken.column})
@@ -99,4 +107,4 @@ def _time_column(analysis: Analysis, wishes: Wishes) -> Chosen[str]:
 def _timezone(analysis: Analysis, wishes: Wishes) -> Chosen[str]:
     if wishes.timezone is not None:
         return Chosen(wishes.timezone, ASKED)
-    return Chosen(analysis.timezone, "What the file's times were read in; those with an offset need no zone.")
+    return Chosen(analysis.timezone, _ZONE_REASONS[analysis.timezone_source])

@@ -7,9 +7,9 @@ from typing import Any
 
 from services.upload.choices.calendar import feature_document
 from services.upload.choices.choice import Choice, Chosen
-from services.upload.choices.lengths import Lengths
 from services.upload.choices.seasons import Season
 from services.upload.choices.steps import to_ns
+from services.upload.choices.windows import Lengths
 from services.upload.choices.wishes import Cycle, Method
 from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE
 

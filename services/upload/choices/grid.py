@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.upload.choices.excerpt import Excerpt
 from services.upload.choices.steps import Steps
+from services.upload.choices.windows import Windows
 from shared.series.series import Times, Values
 
 Presence = NDArray[np.bool_]
@@ -18,10 +19,14 @@ MOST_POINTS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The newest ``MOST_POINTS`` steps at most: their ``numbers`` (m,) from the file's first row, ``moments`` in ns."""
+    """The newest ``MOST_POINTS`` steps at most: their ``numbers`` (m,) from the file's first row, ``moments`` in ns.
+
+    ``rows`` (m,) are the numbers of the last steps that are not after the row at or behind each step.
+    """
 
     numbers: NDArray[np.int64]
     moments: Times
+    rows: NDArray[np.int64]
     steps: Steps
 
     @classmethod
@@ -30,7 +35,9 @@ class Grid:
         start = -(-(int(excerpt.times[0]) - steps.first) // steps.step)
         stop = (excerpt.last - steps.first) // steps.step + 1
         numbers = np.arange(max(start, stop - MOST_POINTS), stop, dtype=np.int64)
-        return cls(numbers, steps.first + numbers * steps.step, steps)
+        moments = steps.first + numbers * steps.step
+        behind = excerpt.times[np.minimum(np.searchsorted(excerpt.times, moments), len(excerpt.times) - 1)]
+        return cls(numbers, moments, (behind - steps.first) // steps.step, steps)
 
     def presence(self, times: Times, values: Values) -> Presence:
         """Whether a window may sample there (m,): as the windows' own rules say (algorithms section 3)."""
@@ -61,8 +68,8 @@ class Grid:
 
     def windows(
         self, inputs: Sequence[Presence], targets: Sequence[Presence], input_steps: int, horizon: int, every: int
-    ) -> NDArray[np.int64]:
-        """The numbers of the reference times, ``every`` steps one, whose window has all its samples.
+    ) -> Windows:
+        """Those at every so many steps that have all their samples.
 
         A window looks at ``input_steps`` steps up to its reference time, and forecasts the ``horizon`` after it.
         """
@@ -74,8 +81,12 @@ class Grid:
             whole &= _all_between(presence, places + 1 - input_steps, places + 1)
         for presence in targets:
             whole &= _all_between(presence, places + 1, places + 1 + horizon)
-        found: NDArray[np.int64] = self.numbers[places[whole]]
-        return found
+
+        def reads_until(number: int) -> int:
+            # Between rows a sample depends on the row behind it.
+            return int(self.rows[number - self.numbers[0] + horizon])
+
+        return Windows(self.numbers[places[whole]], reads_until)
 
 
 def _all_between(presence: Presence, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Presence:

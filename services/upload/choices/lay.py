@@ -12,9 +12,10 @@ from services.upload.choices.choice import ASKED, Chosen
 from services.upload.choices.columns import possible_inputs
 from services.upload.choices.excerpt import Excerpt
 from services.upload.choices.grid import Grid, Presence
-from services.upload.choices.lengths import Lengths, References, Room, enough
+from services.upload.choices.lengths import Room
 from services.upload.choices.refusals import listed
 from services.upload.choices.steps import Steps, describe
+from services.upload.choices.windows import Lengths, Windows
 from services.upload.choices.wishes import Wishes
 from shared.problems import Category, ProblemError
 
@@ -40,8 +41,8 @@ class Lay:
         grid = Grid.over(excerpt, steps)
         return cls(grid, {name: grid.presence(excerpt.times, values) for name, values in excerpt.values.items()})
 
-    def windows(self, targets: Sequence[str], inputs: Sequence[str], lengths: Lengths, every: int = 1) -> References:
-        """The reference times, as numbers of steps, whose windows have all samples."""
+    def windows(self, targets: Sequence[str], inputs: Sequence[str], lengths: Lengths, every: int = 1) -> Windows:
+        """Those that have all their samples, one every so many steps."""
         own, others = [self.presence[name] for name in targets], [self.presence[name] for name in inputs]
         return self.grid.windows([*own, *others], own, lengths.input, lengths.horizon, every)
 
@@ -61,14 +62,14 @@ def choose_inputs(
     analysis: Analysis, excerpt: Excerpt, lay: Lay, targets: Sequence[str], lengths: Lengths
 ) -> Chosen[list[str]]:
     """Further columns, in the file's order, that have values where the targets have."""
-    alone = len(lay.windows(targets, [], lengths))
+    alone = len(lay.windows(targets, [], lengths).numbers)
     room = min(_MOST_INPUTS, _MOST_COLUMN_STEPS // lengths.input - len(targets))
     possible = possible_inputs(analysis, excerpt, targets)
     chosen: list[str] = []
     sparse: list[str] = []
     for name in possible:
         kept = lay.windows(targets, [*chosen, name], lengths)
-        if len(kept) < _KEPT_SHARE * alone or not enough(kept, lengths):
+        if len(kept.numbers) < _KEPT_SHARE * alone or not kept.suffice(lengths):
             sparse.append(name)
         elif len(chosen) < room:
             chosen.append(name)
@@ -98,13 +99,13 @@ def choose_distance(
         every = round(wishes.window_minutes / steps.minutes)
         if every < 1 or abs(every * steps.minutes - wishes.window_minutes) > 1e-6 * wishes.window_minutes:
             raise _no_whole_steps(wishes.window_minutes, steps.minutes)
-        if not enough(lay.windows(targets, inputs, lengths, every), lengths):
+        if not lay.windows(targets, inputs, lengths, every).suffice(lengths):
             raise _too_far_apart(wishes.window_minutes)
         return Chosen(every, ASKED)
     columns = len(targets) + len(inputs) + features
     values = (excerpt.last - excerpt.first) // steps.step * (lengths.input * columns + lengths.horizon * len(targets))
     every = max(1, -(-values // _MOST_VALUES))
-    while every > 1 and not enough(lay.windows(targets, inputs, lengths, every), lengths):
+    while every > 1 and not lay.windows(targets, inputs, lengths, every).suffice(lengths):
         every //= 2
     if every == 1:
         return Chosen(1, "A window begins at every step.")

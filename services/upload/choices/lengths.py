@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.upload.choices.choice import ASKED, Chosen
 from services.upload.choices.seasons import Season
 from services.upload.choices.steps import describe
+from services.upload.choices.windows import Lengths, Windows, steps_needed
 from services.upload.choices.wishes import Wishes
 from shared.problems import Category, ProblemError
 from shared.series.configuration import MAX_STEPS, Split
+from shared.series.configuration_fields import LONGEST_HOURS
 
-References = NDArray[np.int64]
-WindowsOf = Callable[[int, int], References]
-"""The reference times, as numbers of steps, of the windows with so many input steps and such a horizon."""
+WindowsOf = Callable[[int, int], Windows]
+"""The windows with so many input steps and such a horizon."""
 
 _LONGEST_HORIZON = 288
 _LONGEST_INPUT = 336
 _WITHOUT_SEASON = 24
-_LONGEST_HOURS = 20 * 8784
-_LEAST_TRAIN, _LEAST_OTHER = 20, 4
 _USUAL = Split()
 _SHORT = Split(train=0.8, validation=0.0, test=0.2)
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Steps of a window, and the shares of the windows."""
-
-    input: int
-    horizon: int
-    split: Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +39,9 @@ def choose_lengths(season: Season, windows_of: WindowsOf, room: Room, wishes: Wi
     """The longest of the sensible lengths that leaves enough windows. Raises INSUFFICIENT_DATA when none does."""
     tried = list(_possible(season, room, wishes))
     for lengths in tried:
-        if enough(windows_of(lengths.input, lengths.horizon), lengths):
+        if windows_of(lengths.input, lengths.horizon).suffice(lengths):
             return Chosen(lengths, _room_words(lengths, tried[0], wishes))
-    raise _shortage(tried[-1], len(windows_of(tried[-1].input, tried[-1].horizon)), room, wishes)
-
-
-def enough(references: References, lengths: Lengths) -> bool:
-    """Whether every part keeps windows to work with, those left out at its border not counted (the embargo)."""
-    train, validation, test = _parts(references, lengths)
-    wanted = _LEAST_OTHER if lengths.split.validation > 0 else 0
-    return train >= _LEAST_TRAIN and validation >= wanted and test >= _LEAST_OTHER
-
-
-def steps_needed(lengths: Lengths) -> int:
-    """How many steps in a row are enough."""
-    too_few, sufficient = 0, 64
-    while not enough(np.arange(sufficient, dtype=np.int64), lengths):
-        too_few, sufficient = sufficient, 2 * sufficient
-        if sufficient > 10_000_000:
-            break
-    while sufficient - too_few > 1:
-        middle = (too_few + sufficient) // 2
-        if enough(np.arange(middle, dtype=np.int64), lengths):
-            sufficient = middle
-        else:
-            too_few = middle
-    return sufficient + lengths.input + lengths.horizon - 1
+    raise _shortage(tried[-1], len(windows_of(tried[-1].input, tried[-1].horizon).numbers), room, wishes)
 
 
 def horizon_reason(season: Season, lengths: Lengths, step_minutes: float, wishes: Wishes) -> str:
@@ -142,27 +106,7 @@ def _inputs(season: Season, horizon: int, step_minutes: float, wishes: Wishes) -
 
 def _longest(step_minutes: float) -> int:
     """What the configuration's bounds on hours and steps allow."""
-    return max(1, min(MAX_STEPS, int(_LONGEST_HOURS * 60 / step_minutes) - 1))
-
-
-def _parts(references: References, lengths: Lengths) -> tuple[int, int, int]:
-    """How many windows train, validate and test (algorithms section 5)."""
-    split, count = lengths.split, len(references)
-    train_count, validation_count = round(split.train * count), round(split.validation * count)
-    train = references[:train_count]
-    validation = references[train_count : train_count + validation_count]
-    test = references[train_count + validation_count :]
-    if split.embargo and not split.shuffle:
-        validation = _before(validation, test, lengths)
-        train = _before(train, validation if len(validation) else test, lengths)
-    return len(train), len(validation), len(test)
-
-
-def _before(earlier: References, later: References, lengths: Lengths) -> References:
-    if not len(later):
-        return earlier
-    kept: References = earlier[earlier + lengths.horizon < later[0] - (lengths.input - 1)]
-    return kept
+    return max(1, min(MAX_STEPS, int(LONGEST_HOURS * 60 / step_minutes) - 1))
 
 
 def _room_words(lengths: Lengths, first: Lengths, wishes: Wishes) -> str:
@@ -182,17 +126,20 @@ def _shortage(lengths: Lengths, windows: int, room: Room, wishes: Wishes) -> Pro
         for name, wish in (("horizon", wishes.horizon), ("inputSteps", wishes.input_steps), ("split", wishes.split))
         if wish is not None
     ]
-    recovery = [f"Upload at least {needed} steps without long gaps: {describe(needed * room.step_minutes)}."]
-    if fixed:
-        recovery.insert(0, f"Leave out {' and '.join(fixed)}, or ask for less.")
-    if room.steps >= needed:
-        recovery.append("Gaps break windows: ask for a larger maxGapMinutes or stepMinutes.")
+    recovery = [f"Leave out {' and '.join(fixed)}, or ask for less."] if fixed else []
+    if needed is None:
+        enough = "no amount of data would be enough"
+    else:
+        enough = f"{needed} steps without long gaps are needed"
+        recovery.append(f"Upload at least {needed} steps without long gaps: {describe(needed * room.step_minutes)}.")
+        if room.steps >= needed:
+            recovery.append("Gaps break windows: ask for a larger maxGapMinutes or stepMinutes.")
     return ProblemError(
         Category.INSUFFICIENT_DATA,
         title="Not enough data points",
         detail=f"{room.columns}: there are values at {room.steps} steps of {describe(room.step_minutes)}, from "
         f"{room.first} to {room.last}. They make {windows} windows of {lengths.input} steps to look at and "
-        f"{lengths.horizon} to forecast; {needed} steps without long gaps are needed.",
+        f"{lengths.horizon} to forecast; {enough}.",
         recovery=recovery,
         technical_details={
             "steps": room.steps,

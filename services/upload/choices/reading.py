@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from services.upload.analysis.document import Analysis
+from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.refusals import unfit_column, unknown_column
 from services.upload.choices.wishes import Wishes
 
 
-def reading_asked(analysis: Analysis, wishes: Wishes) -> dict[str, Any] | None:
-    """How the file is to be read instead (the analysis' overrides and ``timezone``); None where it is as it should be.
+def reading_asked(analysis: Analysis, wishes: Wishes) -> AnalysisOverrides | None:
+    """How the file is to be read instead; None where it is as it should be.
 
-    Raises DATA_VALIDATION for a time column that the file does not have, or that does not read as times.
+    What was decided of the file before stays, but for what is asked for now. Raises DATA_VALIDATION for a time column
+    that the file does not have, or that does not read as times.
     """
-    column = wishes.time_column
-    if column is not None:
-        _check_time_column(column, analysis)
-    moved = column is not None and column != analysis.time_column
-    shifted = wishes.timezone is not None and wishes.timezone != analysis.timezone
-    if not (moved or shifted or wishes.time_format is not None):
-        return None
-    name = column or analysis.time_column
-    index = next(entry.index for entry in analysis.columns if entry.name == name)
-    return {
-        "time_column": index,
-        "time_format": wishes.time_format,
-        "timezone": wishes.timezone or analysis.timezone,
-    }
+    if wishes.time_column is not None:
+        _check_time_column(wishes.time_column, analysis)
+    asked = analysis.overrides
+    name = wishes.time_column or analysis.time_column
+    if name != analysis.time_column:
+        # A clock, a format and an order of day and month were meant for the other column.
+        asked = asked.model_copy(update={"clock_column": None, "time_format": None, "day_first": None})
+    if name != analysis.time_column or wishes.time_format is not None:
+        index = next(entry.index for entry in analysis.columns if entry.name == name)
+        asked = asked.model_copy(update={"time_column": index})
+    if wishes.time_format is not None:
+        asked = asked.model_copy(update={"time_format": wishes.time_format, "day_first": None})
+    # Where the times say their offset, the zone is the calendar's alone; another column's may not say it.
+    says_offset = analysis.timezone_source == "offset" and asked == analysis.overrides
+    if wishes.timezone not in (None, analysis.timezone) and not says_offset:
+        asked = asked.model_copy(update={"timezone": wishes.timezone})
+    return None if asked == analysis.overrides else asked
 
 
 def _check_time_column(name: str, analysis: Analysis) -> None:

@@ -10,6 +10,7 @@ from services.upload.choices.choice import ASKED, Chosen
 from services.upload.choices.excerpt import Excerpt
 from services.upload.choices.wishes import Method, Wishes
 from shared.problems import Category, ProblemError
+from shared.series.configuration_fields import LONGEST_HOURS
 from shared.series.series import NANOSECONDS_PER_MINUTE, Times
 
 _HOUR, _DAY = 60.0, 1440.0
@@ -99,7 +100,7 @@ def choose_max_gap(excerpt: Excerpt, step_minutes: float, method: Method, wishes
     usual = float(np.quantile(widths, 0.95, method="nearest"))
     bridged = _BRIDGED_STEPS * max(step_minutes, usual)
     # Far beyond the step there is no series to interpolate, only pauses.
-    bridged = min(bridged, 10 * _BRIDGED_STEPS * step_minutes, 20 * 8784 * _HOUR)
+    bridged = min(bridged, 10 * _BRIDGED_STEPS * step_minutes, LONGEST_HOURS * _HOUR)
     return Chosen(bridged, "Up to two missing rows are bridged; windows across a longer gap are left out.")
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from shared.series.configuration import MAX_STEPS, Split
+from shared.series.configuration_fields import LONGEST_HOURS
 
 Method = Literal["linear", "nearest"]
 Cycle = Literal["year", "month", "week", "day"]
@@ -41,7 +42,7 @@ class Wishes(BaseModel):
     input_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS, description="How many steps a forecast looks at.")
     method: Method | None = Field(default=None, description="How values are taken where no row is exactly on time.")
     max_gap_minutes: float | None = Field(
-        default=None, gt=0, le=20 * 8784 * 60, description="Linear interpolation bridges no longer gap."
+        default=None, gt=0, le=LONGEST_HOURS * 60, description="Linear interpolation bridges no longer gap."
     )
     window_minutes: float | None = Field(
         default=None, ge=1 / 60_000, le=366 * 1440, description="Between the beginnings of two training windows."

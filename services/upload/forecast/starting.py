@@ -33,7 +33,11 @@ update public.forecast_jobs set status = 'processing', session_id = $2, canonica
     problem = null
 where id = $1 and status in ('pending', 'failed') and not removing and session_id is not distinct from $9
 """
-_REPLACE_FILE = "update public.training_files set canonical = $2, analysis = $3 where id = $1"
+_REPLACE_FILE = """
+update public.training_files set canonical = $3, analysis = $4, last_reading = last_reading + 1,
+    reading = last_reading + 1
+where id = $1 and canonical = $2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ async def start_forecast(
     unwanted = read
     try:
         prepared = await _choose(reader.store, read, wishes)
-        answer, is_new = await _start(database, user_id, job, prepared, once)
+        answer, is_new = await _start(database, user_id, job, file, prepared, once)
         unwanted = file if is_new else read
     finally:
         if read is not file:
@@ -103,7 +107,7 @@ async def _read_as_asked(reader: FileReader, user_id: UUID, job_id: UUID, file: 
     canonical, analysis = await reader.read(
         file.raw,
         file_name=file.file_name,
-        overrides=overrides,
+        overrides=overrides.model_dump(mode="json"),
         canonical_key=f"{job_folder(user_id, job_id)}canonical-{uuid4().hex}.parquet",
     )
     return ReadFile(file.file_id, file.file_name, file.file_type, file.raw, canonical, analysis)
@@ -127,7 +131,7 @@ async def _choose(store: ObjectStore, file: ReadFile, wishes: Wishes) -> _Prepar
 
 
 async def _start(
-    database: Database, user_id: UUID, job: Record, prepared: _Prepared, once: Once
+    database: Database, user_id: UUID, job: Record, found: ReadFile, prepared: _Prepared, once: Once
 ) -> tuple[ForecastStarted, bool]:
     """Session, configuration, dataset and the job's row, in one transaction; the answer, and whether it is ours."""
     is_new = False
@@ -136,7 +140,7 @@ async def _start(
         async def work() -> ForecastStarted:
             nonlocal is_new
             is_new = True
-            session_id = await _session(transaction, user_id, job, prepared.file)
+            session_id = await _session(transaction, user_id, job, found, prepared.file)
             session = await own_session(transaction, user_id, session_id)
             await ask_for_dataset(
                 transaction, user_id, session, prepared.configuration, run_after=True, source="upload"
@@ -149,17 +153,18 @@ async def _start(
         return await once.answer(transaction, ForecastStarted, work), is_new
 
 
-async def _session(transaction: Transaction, user_id: UUID, job: Record, file: ReadFile) -> str:
-    """The job's session: a new one, or the one that failed, with the file as it is read now."""
+async def _session(transaction: Transaction, user_id: UUID, job: Record, found: ReadFile, file: ReadFile) -> str:
+    """The job's session: a new one, or the one that failed, with the file, ``found`` there, as it is read now.
+
+    Raises a 409 problem where somebody had the session's file read in another way meanwhile.
+    """
     session_id: str | None = job["session_id"]
     if session_id is None:
         return await open_session(transaction, user_id, file.file_name, [file])
-    canonical = file.canonical.model_dump(mode="json")
-    known = await transaction.fetch_value(
-        "select canonical from public.training_files where id = $1 for update", file.file_id
-    )
-    if known is not None and known != canonical:
-        await transaction.execute(_REPLACE_FILE, file.file_id, canonical, file.analysis)
+    before, after = found.canonical.model_dump(mode="json"), file.canonical.model_dump(mode="json")
+    if not await transaction.execute(_REPLACE_FILE, file.file_id, before, after, file.analysis):
+        raise _read_otherwise(file)
+    if file is not found:
         event = file.uploaded(session_id)
         await outbox.record(transaction, event, source="upload", session_id=session_id, user_id=user_id)
     return session_id
@@ -197,4 +202,13 @@ def _at_work(job: Record) -> ProblemError:
             f"GET /api/forecast/{job['id']} says where it stands.",
             "Upload the file again for another forecast.",
         ],
+    )
+
+
+def _read_otherwise(file: ReadFile) -> ProblemError:
+    return ProblemError(
+        Category.CONFLICT,
+        title="The file is being read in another way",
+        detail=f"While this job was being started, {file.file_name!r} was read again with other overrides.",
+        recovery=["Look at the file's analysis.", "Start the job again."],
     )

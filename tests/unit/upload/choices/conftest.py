@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from services.upload.analysis.analyse import analyse_file
-from services.upload.analysis.document import Analysis
+from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.choose import Plan, choose
 from services.upload.choices.columns import columns_to_read
 from services.upload.choices.excerpt import read_excerpt
@@ -65,11 +65,11 @@ def csv_text(times: Sequence[datetime], columns: Mapping[str, Cells]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def plan_for(folder: Path, content: str, *, timezone: str = "UTC", **wishes: Any) -> Planned:
+def plan_for(folder: Path, content: str, *, overrides: AnalysisOverrides | None = None, **wishes: Any) -> Planned:
     """Analyse and choose, as the service does."""
     path, canonical = folder / "upload.csv", folder / "canonical.parquet"
     path.write_text(content, encoding="utf-8")
-    analysis = analyse_file(path, file_name="load.csv", parquet_path=canonical, timezone=timezone)
+    analysis = analyse_file(path, file_name="load.csv", parquet_path=canonical, overrides=overrides)
     asked = Wishes(**wishes)
     excerpt = read_excerpt(canonical, columns_to_read(analysis, asked))
     return Planned(analysis, choose(analysis, excerpt, asked, file_id="file"), canonical)
@@ -83,11 +83,9 @@ RefusedFor = Callable[..., Problem]
 def planned(tmp_path: Path) -> PlanFor:
     """The plan for times and columns, or for a text."""
 
-    def made(
-        times: Sequence[datetime] | str, columns: Mapping[str, Cells] | None = None, *, timezone: str = "UTC", **w: Any
-    ) -> Planned:
+    def made(times: Sequence[datetime] | str, columns: Mapping[str, Cells] | None = None, **more: Any) -> Planned:
         content = times if isinstance(times, str) else csv_text(times, columns or {})
-        return plan_for(tmp_path, content, timezone=timezone, **w)
+        return plan_for(tmp_path, content, **more)
 
     return made
 

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from services.upload.analysis.document import AnalysisOverrides
+
 from .conftest import START, PlanFor, Planned
 
 
@@ -85,7 +87,7 @@ def test_months_are_twelve_to_the_year_and_each_step_takes_its_own_row(planned: 
     assert found.value("method") == "nearest"
     assert found.value("split")["validation"] == 0
     assert [model["kind"] for model in found.value("models")] == ["Linear"]
-    sampled = {float(value) for value in found.dataset().targets.ravel()}
+    sampled = {float(value) for value in found.dataset().array("targets").ravel()}
     assert sampled <= {float(value) for value in values}
 
 
@@ -127,7 +129,7 @@ def test_the_first_column_that_changes_is_forecast_and_the_others_help(planned: 
     assert found.value("targetColumns") == ["load"]
     assert "temperature" in found.reason("targetColumns")
     assert found.value("inputColumns") == ["temperature"]
-    assert found.dataset().input_features[:2] == ["load", "temperature"]
+    assert found.dataset().features["inputs"][:2] == ["load", "temperature"]
 
 
 def test_a_column_whose_gaps_would_cost_windows_is_no_input(planned: PlanFor) -> None:
@@ -150,13 +152,19 @@ def test_of_columns_with_and_without_gaps_the_full_one_is_forecast(planned: Plan
     assert "gaps" in found.reason("targetColumns")
 
 
+def test_columns_of_the_longest_names_can_be_configured(planned: PlanFor) -> None:
+    rows = "".join(f"{time.isoformat()},{n % 24},{n % 12},{n % 6}\n" for n, time in enumerate(every(60, 600)))
+    found = planned(f"time,{'l' * 300},{'l' * 300},{'l' * 300}\n{rows}")
+    assert len(found.value("inputColumns")) == 2
+
+
 def test_missing_rows_are_bridged_and_long_gaps_are_not(planned: PlanFor) -> None:
     times = [time for n, time in enumerate(every(60, 3000)) if n % 50 and not 1000 <= n < 1100]
     found = planned(times, {"load": wave(len(times), 24)})
     assert found.value("stepMinutes") == 60
     assert found.value("maxGapMinutes") == 180
     dataset = found.dataset()
-    assert {entry["cause"] for entry in dataset.dropped} == {"before", "after", "gap"}
+    assert {entry["cause"] for entry in dataset.report["dropped"]} == {"before", "after", "gap"}
 
 
 @pytest.mark.parametrize("minutes", [15, 60])
@@ -169,7 +177,7 @@ def test_local_times_through_both_changes_of_the_clock(planned: PlanFor, minutes
         f"{moment.astimezone(zone):%d.%m.%Y %H:%M};{value + error:.3f}\n"
         for moment, value, error in zip(moments, load, noise, strict=True)
     )
-    found = planned("time;load\n" + rows, timezone="Europe/Vienna")
+    found = planned("time;load\n" + rows, overrides=AnalysisOverrides(timezone="Europe/Vienna"))
     assert found.value("stepMinutes") == minutes
     assert found.value("seasonSteps") == 1440 // minutes
     assert found.configuration.timezone == "Europe/Vienna"
@@ -182,9 +190,9 @@ def test_days_of_local_time_keep_their_own_values_when_clocks_change(planned: Pl
     days = [datetime(2022, 1, 1, tzinfo=zone) + timedelta(days=n) for n in range(600)]
     values = wave(600, 7)
     rows = "".join(f"{day:%Y-%m-%d};{value}\n" for day, value in zip(days, values, strict=True))
-    found = planned("day;sales\n" + rows, timezone="Europe/Vienna")
+    found = planned("day;sales\n" + rows, overrides=AnalysisOverrides(timezone="Europe/Vienna"))
     assert (found.value("stepMinutes"), found.value("seasonSteps"), found.value("method")) == (1440, 7, "nearest")
-    assert {float(value) for value in found.dataset().targets.ravel()} <= {float(value) for value in values}
+    assert {float(value) for value in found.dataset().array("targets").ravel()} <= {float(value) for value in values}
 
 
 @pytest.mark.parametrize("start", [START, START + timedelta(minutes=7), START + timedelta(hours=5, seconds=13)])
@@ -192,7 +200,7 @@ def test_days_of_local_time_keep_their_own_values_when_clocks_change(planned: Pl
 def test_windows_lie_on_the_rows_whenever_the_file_begins(planned: PlanFor, start: datetime, minutes: int) -> None:
     values = wave(600, 24)
     found = planned(every(minutes, 600, start), {"load": values})
-    assert {float(value) for value in found.dataset().targets.ravel()} <= {float(value) for value in values}
+    assert {float(value) for value in found.dataset().array("targets").ravel()} <= {float(value) for value in values}
 
 
 def test_a_large_file_gets_fewer_windows_not_a_dataset_that_fills_the_memory(planned: PlanFor) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from services.upload.analysis.document import Analysis
+from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.reading import reading_asked
 from services.upload.choices.wishes import Wishes
 from shared.problems import Category, ProblemError
@@ -18,6 +18,7 @@ from .conftest import START, PlanFor, RefusedFor, csv_text
 from .test_choose import every, wave
 
 TWO = csv_text(every(60, 1500), {"load": wave(1500, 24), "temperature": wave(1500, 24, seed=2), "note": ["x"] * 1500})
+LOCAL = "time,load\n" + "".join(f"{time:%Y-%m-%d %H:%M},{n % 24}\n" for n, time in enumerate(every(60, 900)))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,15 @@ def test_a_wish_that_cannot_be_met_is_refused_with_what_could_be_meant(
     problem = refused(TWO, **{wish: value})
     assert problem.category is Category.DATA_VALIDATION
     assert words in problem.recovery
+
+
+def test_more_backtests_than_the_data_has_room_for_are_refused(planned: PlanFor, refused: RefusedFor) -> None:
+    split = {"train": 0.7, "validation": 0.2, "test": 0.1}
+    assert len(planned(TWO, split={**split, "backtest": {"folds": 2}}).dataset().folds) == 2
+    problem = refused(TWO, split={**split, "backtest": {"folds": 11}})
+    assert problem.category is Category.INSUFFICIENT_DATA
+    assert "no amount of data would be enough" in problem.detail
+    assert problem.recovery == ["Leave out split, or ask for less."]
 
 
 def test_a_gap_to_bridge_without_interpolation_is_refused(refused: RefusedFor) -> None:
@@ -170,10 +180,32 @@ def test_a_file_that_is_read_as_asked_is_not_read_again(two_times: Analysis) -> 
 
 
 def test_another_time_column_or_zone_is_read_by_its_index(two_times: Analysis) -> None:
-    other = reading_asked(two_times, Wishes(time_column="measured"))
-    assert other == {"time_column": 1, "time_format": None, "timezone": "UTC"}
+    assert reading_asked(two_times, Wishes(time_column="measured")) == AnalysisOverrides(time_column=1)
     zoned = reading_asked(two_times, Wishes(timezone="Europe/Vienna", time_format="yyyy-mm-dd"))
-    assert zoned == {"time_column": 0, "time_format": "yyyy-mm-dd", "timezone": "Europe/Vienna"}
+    assert zoned == AnalysisOverrides(time_column=0, time_format="yyyy-mm-dd", timezone="Europe/Vienna")
+
+
+def test_a_zone_is_the_calendars_alone_where_the_times_say_their_offset(planned: PlanFor) -> None:
+    found = planned(TWO, timezone="Europe/Vienna")
+    assert reading_asked(found.analysis, Wishes(timezone="Europe/Vienna")) is None
+    assert found.configuration.timezone == "Europe/Vienna"
+
+
+def test_a_zone_is_what_times_without_an_offset_are_read_in(planned: PlanFor) -> None:
+    assumed = planned(LOCAL).analysis
+    assert reading_asked(assumed, Wishes(timezone="UTC")) is None
+    asked = reading_asked(assumed, Wishes(timezone="Europe/Vienna"))
+    assert asked == AnalysisOverrides(timezone="Europe/Vienna")
+    told = planned(LOCAL, overrides=asked)
+    assert reading_asked(told.analysis, Wishes(timezone="Europe/Vienna")) is None
+    assert (told.value("timezone"), told.reason("timezone")) == ("Europe/Vienna", "You asked for it.")
+
+
+def test_what_was_decided_of_the_file_before_stays(planned: PlanFor) -> None:
+    before = AnalysisOverrides(delimiter=",", timezone="Europe/Vienna", day_first=True)
+    analysis = planned(LOCAL, overrides=before).analysis
+    assert reading_asked(analysis, Wishes(horizon=3)) is None
+    assert reading_asked(analysis, Wishes(timezone="UTC")) == before.model_copy(update={"timezone": "UTC"})
 
 
 @pytest.mark.parametrize(("name", "words"), [("tme", "Did you mean 'time'?"), ("load", "time, measured")])
