@@ -268,6 +268,16 @@ async def test_a_wish_that_cannot_be_met_queues_nothing_and_the_job_still_waits(
     assert (job["status"], job["choices"]) == ("pending", None)
 
 
+async def test_f51_another_users_job_is_not_found_and_still_waits(
+    application: FastAPI, servers: LocalServers, database: Database, user_id: UUID, job_id: str
+) -> None:
+    async with caller(application, servers, uuid4()) as stranger:
+        refused = await stranger.post(f"/api/forecast/{job_id}")
+    assert (refused.status_code, refused.json()["category"]) == (404, "NOT_FOUND")
+    [job] = await rows_of(database, "forecast_jobs", user_id)
+    assert (job["status"], job["session_id"]) == ("pending", None)
+
+
 async def test_too_little_data_is_told_before_anything_is_queued(
     client: httpx.AsyncClient, database: Database, user_id: UUID
 ) -> None:
