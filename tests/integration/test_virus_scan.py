@@ -16,6 +16,7 @@ from shared.database.pool import Database
 from shared.problems import Category, ProblemError
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.clamav import MARKER, SIGNATURE, STREAM_LIMIT, ClamAv, running_clamd
+from tests.integration.forecasts import stored_keys, upload
 from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -106,6 +107,20 @@ async def test_an_infected_upload_is_rejected_and_nothing_of_it_is_kept(
     assert told["routing_key"] == "file.rejected"
     assert told["envelope"]["data"]["problem"]["title"] == "The file is infected"
     assert not [path for path in objects(servers) - before if MARKER in path.read_bytes()]
+
+
+async def test_an_infected_file_to_forecast_is_refused_and_nothing_of_it_is_kept(
+    clamd: ClamAv, servers: LocalServers
+) -> None:
+    user_id = uuid4()
+    async with (
+        running(create_app(settings_for(servers, clamav_url=clamd.tcp))) as application,
+        caller(application, servers, user_id) as client,
+    ):
+        refused = await upload(client, INFECTED)
+        assert (refused.status_code, refused.json()["title"]) == (422, "The file is infected")
+        assert await stored_keys(servers, user_id) == set()
+        assert (await upload(client, CLEAN)).status_code == 201
 
 
 async def test_an_upload_waits_for_a_scanner_that_is_away(servers: LocalServers, tmp_path: Path) -> None:
