@@ -35,6 +35,7 @@ lint: setup-test ## ruff, mypy, import-linter and the deployment files
 bench: setup-test ## Every benchmark; each prints one JSON object as its last line
 	$(PYTHON) -m benchmarks.bus
 	$(PYTHON) -m benchmarks.upload
+	$(PYTHON) -m benchmarks.windows
 
 .PHONY: setup-test
 setup-test:

@@ -75,14 +75,19 @@ class Dataset:
         return len(self.reference_times), self._maker.steps[side], len(self.features[side])
 
     def blocks(self, name: ArrayName, dtype: DTypeLike = np.float64) -> Iterator[NDArray[Any]]:
-        """The array's windows in order, some at a time: in original units, or scaled."""
+        """The array's windows in order, some at a time: in original units, or scaled.
+
+        The next block takes the place of the last: copy what is to be kept.
+        """
         side = _side(name)
+        buffer = np.empty((self._maker.block, *self.shape(name)[1:]), dtype)
         for span in self._maker.spans():
             chosen = self._kept[span]
-            block = np.empty((np.count_nonzero(chosen), *self.shape(name)[1:]), dtype)
-            for place, values in self._maker.columns(side, span, chosen) if len(block) else ():
-                found = self.scalers[side][place].apply(values) if name.endswith("_scaled") else values
-                block[:, :, place] = found.T
+            block = buffer[: np.count_nonzero(chosen)]
+            for place, column in self._maker.columns(side, span, chosen) if len(block) else ():
+                found = column.mapped(self.scalers[side][place].apply) if name.endswith("_scaled") else column
+                for step, values in enumerate(found.steps()):
+                    block[:, step, place] = values
             yield block
 
     def array(self, name: ArrayName, dtype: DTypeLike = np.float64) -> NDArray[Any]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.series.columns import Column
 from shared.series.configuration_fields import Scale
 from shared.series.quantiles import quantiles
 from shared.series.scalers import Kind, Scaler
 from shared.series.series import Values
 
-Columns = Callable[[Collection[int]], Iterable[Iterable[tuple[int, Values]]]]
-"""Gives block after block of the columns with these places, each with its place and its samples."""
+Columns = Callable[[Collection[int]], Iterable[Iterable[tuple[int, Column]]]]
+"""Gives block after block of the columns with these places, each with its place."""
 _UNSCALED = Scaler("none", 0.0, 1.0, 0.0, 1.0)
 _QUARTILES = (0.25, 0.5, 0.75)
 
@@ -30,16 +30,17 @@ class Moments:
         self.min, self.max = float("inf"), float("-inf")
         self.mean = self.squares = 0.0
 
-    def add(self, values: Values, *, deviations: bool) -> None:
-        """Take in a piece of any shape, not empty; mean and deviations only if they are asked for."""
-        count = self.count + values.size
-        self.min, self.max = min(self.min, float(values.min())), max(self.max, float(values.max()))
-        if deviations:
-            mean = float(values.mean())
-            difference = mean - self.mean
-            within = float(((values - mean) ** 2).sum())
-            self.squares += within + difference**2 * self.count * values.size / count
-            self.mean += difference * values.size / count
+    def widen(self, low: float, high: float) -> None:
+        """Take in the extremes of a piece."""
+        self.min, self.max = min(self.min, low), max(self.max, high)
+
+    def add(self, values: Values) -> None:
+        """Take in the numbers of a piece, not empty."""
+        count, mean = self.count + values.size, float(values.mean())
+        difference = mean - self.mean
+        within = float(((values - mean) ** 2).sum())
+        self.squares += within + difference**2 * self.count * values.size / count
+        self.mean += difference * values.size / count
         self.count = count
 
 
@@ -49,8 +50,11 @@ def fit_scalers(columns: Columns, scales: Sequence[Scale | None], kind: Kind) ->
     found = [Moments() for _ in scales]
     if wanted:
         for block in columns(wanted):
-            for place, values in block:
-                found[place].add(values, deviations=kind == "standard")
+            for place, column in block:
+                found[place].widen(*column.extremes())
+                if kind == "standard":
+                    for values in column.steps():
+                        found[place].add(values)
     return [
         _UNSCALED if scale is None or place not in wanted else _scaler(kind, scale, found[place], columns, place)
         for place, scale in enumerate(scales)
@@ -62,9 +66,7 @@ def _scaler(kind: Kind, scale: Scale, moments: Moments, columns: Columns, place:
     if kind == "minmax":
         return Scaler("minmax", moments.min, width, scale.min, scale.max)
     if kind == "robust":
-        lower, median, upper = quantiles(
-            lambda: _only(columns, place), _QUARTILES, moments.count, moments.min, moments.max
-        )
+        lower, median, upper = quantiles(lambda: _only(columns, place), _QUARTILES, moments.min, moments.max)
         return Scaler("robust", median, upper - lower, 0.0, 1.0)
     # Rounding gives even a constant some deviation, and not quite its own mean.
     constant = width == 0
@@ -72,7 +74,7 @@ def _scaler(kind: Kind, scale: Scale, moments: Moments, columns: Columns, place:
     return Scaler("standard", moments.min if constant else moments.mean, deviation, 0.0, 1.0)
 
 
-def _only(columns: Columns, place: int) -> Iterator[NDArray[np.float64]]:
+def _only(columns: Columns, place: int) -> Iterator[Values]:
     for block in columns({place}):
-        for _, values in block:
-            yield values
+        for _, column in block:
+            yield from column.steps()

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
 from shared.series.calendar_columns import feature_names
+from shared.series.columns import Column, Source
 from shared.series.configuration import MAX_VALUES, Configuration, SeriesConfiguration
 from shared.series.references import reference_times
+from shared.series.remembered import Remembered
 from shared.series.sampling import NO_CAUSE, Causes
-from shared.series.series import Series, Values
+from shared.series.series import Series
 from shared.series.time_features import calendar_sources
-from shared.series.windows import Source, series_source
+from shared.series.windows import series_source
 
 SeriesByPlace = Mapping[int, Series]
 """Each configured series by its place in ``configuration.series``."""
@@ -24,6 +26,7 @@ Side = Literal["inputs", "targets"]
 KEPT = -1
 _BLOCK_VALUES = 1 << 20
 """Numbers in a block: 8 MB, which a processor's cache nearly holds."""
+_REMEMBERED_BYTES = 1 << 27
 _LEAST_BLOCK, _LARGEST_BLOCK = 64, 1 << 16
 
 
@@ -63,9 +66,10 @@ class WindowMaker:
         per_window = sum(self.steps[side] * len(self.features[side]) for side in self.steps)
         _check_size(self.references.count, per_window)
         self.block = min(max(_BLOCK_VALUES // per_window, _LEAST_BLOCK), _LARGEST_BLOCK)
+        share = _REMEMBERED_BYTES // len(self.entries)
         self._measured: list[Source] = [
-            *(series_source(entry, one, steps.input) for entry, one in inputs),
-            *(series_source(entry, one, steps.output) for entry, one in outputs),
+            *(Remembered(series_source(entry, one, steps.input), share) for entry, one in inputs),
+            *(Remembered(series_source(entry, one, steps.output), share) for entry, one in outputs),
         ]
         self._sources: dict[Side, list[tuple[Source, int]]] = {
             "inputs": [
@@ -94,18 +98,18 @@ class WindowMaker:
 
     def columns(
         self, side: Side, span: slice, chosen: NDArray[np.bool_], wanted: Collection[int] | None = None
-    ) -> Iterator[tuple[int, Values]]:
-        """Each column's place and its windows (N, n), of those n reference times of the span that are ``chosen``.
+    ) -> Iterator[tuple[int, Column]]:
+        """Each column with its place, of those reference times of the span that are ``chosen``.
 
         Columns whose place is not ``wanted`` are left out; None wants all.
         """
-        references, everything, first = self.references.part(span.start, span.stop), bool(chosen.all()), 0
+        references, first = self.references.part(span.start, span.stop), 0
         for source, width in self._sources[side]:
             places = [place for place in range(first, first + width) if wanted is None or place in wanted]
             if places:
-                found = source(references).values
+                columns = source(references).columns
                 for place in places:
-                    yield place, found[place - first] if everything else found[place - first][:, chosen]
+                    yield place, columns[place - first].of(chosen)
             first += width
 
 

@@ -15,9 +15,9 @@ SORTED_AT_ONCE = 1 << 20
 _BINS = 4096
 
 
-def quantiles(blocks: Blocks, shares: Sequence[float], count: int, low: float, high: float) -> list[float]:
-    """Quantiles of ``count`` numbers from ``low`` to ``high``, linear between neighbours as numpy's are."""
-    found = []
+def quantiles(blocks: Blocks, shares: Sequence[float], low: float, high: float) -> list[float]:
+    """Quantiles of numbers that reach from ``low`` to ``high``, linear between neighbours as numpy's are."""
+    found, count = [], sum(values.size for values in blocks())
     for share in shares:
         place = share * (count - 1)
         rank = int(place)

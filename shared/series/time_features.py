@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shared.series.calendar_columns import column_names
+from shared.series.columns import Source, over_windows
 from shared.series.configuration import Configuration
 from shared.series.configuration_calendar import HolidayFeature, TimeFeature
 from shared.series.configuration_fields import Horizon
@@ -16,7 +17,7 @@ from shared.series.holiday_countries import check_holidays
 from shared.series.holiday_days import HolidayDays
 from shared.series.sampling import Sampled
 from shared.series.series import Times, Values
-from shared.series.windows import Source, over_windows, sample_offsets
+from shared.series.windows import sample_offsets
 
 _UTC_PERIODS = {"year": 31_557_600, "month": 2_629_800, "week": 604_800, "day": 86_400}
 _DAY = 86_400
@@ -40,11 +41,12 @@ def calendar_sources(configuration: Configuration, count: int) -> list[tuple[Sou
 
 
 def _source(feature: TimeFeature, count: int, evaluate: _Evaluate) -> Source:
-    offsets = np.zeros(count, dtype=np.int64)
+    offsets = np.zeros(1, dtype=np.int64)
     if feature.at == "horizon":
         horizon = Horizon(start_hours=feature.start_hours, end_hours=feature.end_hours)
         offsets = sample_offsets(horizon, count)
-    return lambda references: over_windows(lambda at: Sampled(evaluate(at), None), references, offsets)
+    repeated = count // len(offsets)
+    return lambda references: over_windows(lambda at: Sampled(evaluate(at), None), references, offsets, repeated)
 
 
 def _cycle(name: str, zone: str | None) -> _Evaluate:

@@ -1,25 +1,20 @@
-"""Windows: each series' values at the sample times of many reference times at once (algorithms section 3).
-
-Windows overlap: the sample times of all of them lie on a few regular grids, one for each remainder of the offsets
-by the references' step. Values are found once on those grids; windows are slices of them.
-"""
+"""Windows of series: where they are sampled, and by which method (algorithms section 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 
+from shared.series.columns import Source, Windows, from_rows, over_windows
 from shared.series.configuration import Configuration, SeriesConfiguration, TimeSteps
 from shared.series.configuration_fields import Horizon
 from shared.series.references import References
 from shared.series.rows import Issues, Rows, SeriesRows
-from shared.series.sampling import NO_CAUSE, Causes, Drop, Sampled, average, last_known, linear, nearest, step_mean
-from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE, Series, Times, Values
+from shared.series.sampling import Drop, Sampled, average, last_known, linear, nearest, step_mean
+from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE, Series, Times
 
-Source = Callable[[References], Sampled]
-"""Makes one or more columns of windows: values (columns, N, n) and causes (n,) for n references."""
 _Method = Callable[[Rows, Times], Sampled]
 
 
@@ -53,9 +48,9 @@ def series_source(entry: SeriesConfiguration, series: Series, count: int) -> Sou
     method, offsets = _method(entry, count), _asked_offsets(entry, count)
     if entry.kind == "forecast":
         issues = Issues(series)
-        return lambda references: _repeated(_over_issues(method, issues, references, offsets), count)
-    rows = SeriesRows(series)
-    return lambda references: _repeated(over_windows(lambda at: method(rows, at), references, offsets), count)
+        return lambda references: _over_issues(method, issues, references, offsets, count)
+    rows, repeated = SeriesRows(series), count // len(offsets)
+    return lambda references: over_windows(lambda at: method(rows, at), references, offsets, repeated)
 
 
 def _asked_offsets(entry: SeriesConfiguration, count: int) -> Times:
@@ -81,40 +76,7 @@ def _method(entry: SeriesConfiguration, count: int) -> _Method:
     return lambda rows, at: linear(rows, at, max_gap)
 
 
-def over_windows(evaluate: Callable[[Times], Sampled], references: References, offsets: Times) -> Sampled:
-    """What ``evaluate`` gives at reference + offset, for all n references and the N offsets.
-
-    ``evaluate`` is asked for regular, rising times, which it finds each once.
-    """
-    values: Values | None = None
-    causes: Causes | None = None
-    for places, grid in _grids(references, offsets):
-        found = evaluate(grid.times())
-        if values is None:
-            values = np.empty((len(found.values), len(offsets), references.count))
-        blamed = None if found.causes is None or (found.causes == NO_CAUSE).all() else found.causes
-        for place, shift in zip(places, (offsets[places] - offsets[places[0]]) // references.step, strict=True):
-            window = slice(shift, shift + references.count)
-            values[:, place] = found.values[:, window]
-            if blamed is not None:
-                causes = blamed[window].copy() if causes is None else np.minimum(causes, blamed[window])
-    assert values is not None
-    return Sampled(values, causes)
-
-
-def _grids(references: References, offsets: Times) -> Iterator[tuple[Times, References]]:
-    """The places of offsets that share a grid, the lowest first, and that grid."""
-    shifts, remainders = np.divmod(offsets, references.step)
-    order = np.lexsort((shifts, remainders))
-    # Offsets further apart than the references reach would share nothing but what is between them.
-    apart = (np.diff(remainders[order]) != 0) | (np.diff(shifts[order]) > references.count)
-    for places in np.split(order, np.flatnonzero(apart) + 1):
-        first, last = int(offsets[places[0]]), int(offsets[places[-1]])
-        reach = (last - first) // references.step
-        yield places, References(references.first + first, references.step, references.count + reach)
-
-
-def _over_issues(method: _Method, issues: Issues, references: References, offsets: Times) -> Sampled:
+def _over_issues(method: _Method, issues: Issues, references: References, offsets: Times, count: int) -> Windows:
     """At reference + offset, in the newest of the issues known at the reference."""
     moments = references.times()
     newest = issues.newest(moments)
@@ -123,13 +85,7 @@ def _over_issues(method: _Method, issues: Issues, references: References, offset
     shape = (len(offsets), references.count)
     assert found.causes is not None
     causes = np.where(newest < 0, np.int8(Drop.NOT_YET_ISSUED), found.causes.reshape(shape).min(axis=0))
-    return Sampled(found.values.reshape(1, *shape), causes)
-
-
-def _repeated(sampled: Sampled, count: int) -> Sampled:
-    """Windows of ``count`` steps, also where one value stands for all of them."""
-    columns, _, windows = sampled.values.shape
-    return Sampled(np.broadcast_to(sampled.values, (columns, count, windows)), sampled.causes)
+    return from_rows(found.values.reshape(shape), causes, count)
 
 
 def _exact(horizon: Horizon) -> tuple[Fraction, Fraction]:

@@ -25,7 +25,8 @@ many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCh
 def made(maker: WindowMaker, side: Any) -> Values:
     kept = maker.blame().kept
     blocks = [
-        np.stack([values.T for _, values in maker.columns(side, span, kept[span])], axis=-1) for span in maker.spans()
+        np.stack([np.stack(column.steps(), axis=1) for _, column in maker.columns(side, span, kept[span])], axis=-1)
+        for span in maker.spans()
     ]
     return np.concatenate(blocks) if blocks else np.empty((0, maker.steps[side], len(maker.features[side])))
 

@@ -29,7 +29,7 @@ def window(one: Series, at_hour: float, count: int, **choices: Any) -> list[floa
     sampled = series_source(entry, one, count)(References(START + round(at_hour * HOUR), HOUR, 1))
     if sampled.causes is not None and sampled.causes[0] != NO_CAUSE:
         return Drop(sampled.causes[0]).name.lower()
-    return sampled.values[0, :, 0].tolist()
+    return [float(values[0]) for values in sampled.columns[0].steps()]
 
 
 def test_linear_takes_exact_values_and_lies_between_rows_elsewhere() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from shared.series import quantiles as quantiles_module
+from shared.series.columns import Column
 from shared.series.configuration import parse_configuration
 from shared.series.configuration_fields import Scale
 from shared.series.dataset import build_dataset
@@ -36,9 +37,10 @@ TWINS: dict[str, Any] = {
 def in_blocks(values: Values, size: int = 7) -> Columns:
     """One column, a few numbers at a time."""
 
-    def columns(wanted: Collection[int]) -> Iterable[Iterable[tuple[int, Values]]]:
+    def columns(wanted: Collection[int]) -> Iterable[Iterable[tuple[int, Column]]]:
         assert wanted == {0}
-        return ([(0, values[start : start + size])] for start in range(0, len(values), size))
+        pieces = (values[start : start + size] for start in range(0, len(values), size))
+        return ([(0, Column([piece], [(0, 0)], len(piece)))] for piece in pieces)
 
     return columns
 
@@ -123,7 +125,6 @@ def test_quantiles_are_exact_however_few_numbers_are_sorted_at_once(numbers: lis
         found = quantiles(
             lambda: (values[start : start + 7] for start in range(0, len(values), 7)),
             shares,
-            len(values),
             float(values.min()),
             float(values.max()),
         )

@@ -33,7 +33,7 @@ def columns(at: list[str] | list[int], zone: str = "UTC", **features: Any) -> di
     found: list[list[Values]] = []
     for moment in at:
         one = References(stamp(moment) if isinstance(moment, str) else moment, HOUR, 1)
-        found.append([v[0, 0] for source, _ in calendar_sources(configuration, 1) for v in source(one).values])
+        found.append([c.steps()[0][0] for source, _ in calendar_sources(configuration, 1) for c in source(one).columns])
     names = feature_names(configuration)
     return {name: [float(row[place]) for row in found] for place, name in enumerate(names)}
 
