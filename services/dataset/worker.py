@@ -81,6 +81,7 @@ class DatasetGeneration:
                     for file_id, (name, file) in files.items()
                 ],
                 "folder": str(folder),
+                "memory_bytes": self._service.settings.dataset_memory_bytes,
             },
             what="Making the datasets",
             on_progress=lambda progress: self._report(job, progress),

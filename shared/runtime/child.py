@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from shared.problems import Category, Problem, ProblemError
+from shared.runtime.memory_watch import watch_memory
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -77,12 +78,19 @@ async def _answer(output: asyncio.StreamReader, on_progress: Report) -> dict[str
 
 
 def serve(work: Callable[[dict[str, Any], Report], dict[str, Any]]) -> None:
-    """The child's side: run ``work`` on the specification that the parent sends, and answer."""
+    """The child's side: run ``work`` on the specification that the parent sends, and answer.
+
+    A specification with ``memory_bytes`` bounds what the child may take beyond what it begins with: past that it ends,
+    as it does where an allocation fails, and the parent raises RESOURCE_EXHAUSTION.
+    """
     # Whatever a library prints goes to standard error; only answers travel on the protocol's descriptor.
     protocol = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     specification = orjson.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    if "memory_bytes" in specification:
+        watch_memory(specification["memory_bytes"], _end_for_memory)
 
     def send(message: dict[str, Any]) -> None:
         protocol.write(orjson.dumps(message) + b"\n")
@@ -91,8 +99,6 @@ def serve(work: Callable[[dict[str, Any], Report], dict[str, Any]]) -> None:
         send({"answer": work(specification, lambda progress: send({"progress": progress}))})
     except ProblemError as error:
         send({"problem": error.problem.model_dump(mode="json")})
-    except MemoryError:
-        send({"problem": _died(str(specification.get("what", "This work"))).problem.model_dump(mode="json")})
 
 
 def _end_with_parent() -> None:
@@ -100,6 +106,11 @@ def _end_with_parent() -> None:
     while os.read(0, 65536):
         pass
     os._exit(3)
+
+
+def _end_for_memory() -> None:
+    os.write(2, b"more memory than memory_bytes allows\n")
+    os._exit(4)
 
 
 def _died(what: str) -> ProblemError:

@@ -14,7 +14,7 @@ from shared.series.configuration import Configuration, SeriesConfiguration
 from shared.series.configuration_fields import Scale
 from shared.series.drops import drop_report
 from shared.series.fitting import Columns, fit_scalers
-from shared.series.maker import SeriesByPlace, Side, WindowMaker
+from shared.series.maker import DEFAULT_MEMORY_BYTES, SeriesByPlace, Side, WindowMaker
 from shared.series.metrics import naive_error
 from shared.series.scalers import Scaler
 from shared.series.season import find_season, on_grid
@@ -99,9 +99,15 @@ class Dataset:
         return whole
 
 
-def build_dataset(configuration: Configuration, series: SeriesByPlace) -> Dataset:
-    """Make all windows. Raises INSUFFICIENT_DATA, or RESOURCE_EXHAUSTION for sizes out of bounds."""
-    found = select_windows(configuration, series)
+def build_dataset(
+    configuration: Configuration, series: SeriesByPlace, *, memory_bytes: int = DEFAULT_MEMORY_BYTES
+) -> Dataset:
+    """Look at all windows, cut parts, learn scalers. Raises INSUFFICIENT_DATA; RESOURCE_EXHAUSTION for sizes.
+
+    Beside the series it takes some bytes for each window and blocks of some megabytes, however large the dataset is;
+    ``memory_bytes`` bounds what is kept beyond that, to be found faster a second time.
+    """
+    found = select_windows(configuration, series, memory_bytes)
     maker, references, parts = found.maker, found.reference_times, found.parts
     report = drop_report(found.blame, maker.entries, maker.references)
     if found.missing:

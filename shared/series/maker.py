@@ -27,7 +27,9 @@ KEPT = -1
 _BLOCK_VALUES = 1 << 20
 """Numbers in a block: 8 MB, which a processor's cache nearly holds."""
 _REMEMBERED_BYTES = 1 << 27
-_LEAST_BLOCK, _LARGEST_BLOCK = 64, 1 << 16
+_REMEMBERED_SHARE = 8
+_LARGEST_BLOCK = 1 << 16
+DEFAULT_MEMORY_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,11 @@ class Blame:
 class WindowMaker:
     """Windows of all series and calendar features at all reference times."""
 
-    def __init__(self, configuration: Configuration, series: SeriesByPlace) -> None:
-        """Raises RESOURCE_EXHAUSTION, before anything is made, for a dataset out of bounds."""
+    def __init__(self, configuration: Configuration, series: SeriesByPlace, memory_bytes: int) -> None:
+        """``memory_bytes`` bounds what is kept to be found faster a second time.
+
+        Raises RESOURCE_EXHAUSTION, before anything is made, for a dataset out of bounds.
+        """
         steps = configuration.time_steps
         entries = list(enumerate(configuration.series))
         inputs = [(entry, series[place]) for place, entry in entries if entry.role == "input"]
@@ -65,8 +70,8 @@ class WindowMaker:
         self.steps: dict[Side, int] = {"inputs": steps.input, "targets": steps.output}
         per_window = sum(self.steps[side] * len(self.features[side]) for side in self.steps)
         _check_size(self.references.count, per_window)
-        self.block = min(max(_BLOCK_VALUES // per_window, _LEAST_BLOCK), _LARGEST_BLOCK)
-        share = _REMEMBERED_BYTES // len(self.entries)
+        self.block = min(max(_BLOCK_VALUES // per_window, 1), _LARGEST_BLOCK)
+        share = min(_REMEMBERED_BYTES, memory_bytes // _REMEMBERED_SHARE) // len(self.entries)
         self._measured: list[Source] = [
             *(Remembered(series_source(entry, one, steps.input), share) for entry, one in inputs),
             *(Remembered(series_source(entry, one, steps.output), share) for entry, one in outputs),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.series.configuration import Configuration
-from shared.series.maker import Blame, SeriesByPlace, WindowMaker
+from shared.series.maker import DEFAULT_MEMORY_BYTES, Blame, SeriesByPlace, WindowMaker
 from shared.series.reach import reach_of_windows
 from shared.series.series import Times
 from shared.series.splits import Parts, Reach, split_windows
@@ -30,9 +30,11 @@ class Selection:
         return len(self.reference_times) - self.parts.embargoed
 
 
-def select_windows(configuration: Configuration, series: SeriesByPlace) -> Selection:
+def select_windows(
+    configuration: Configuration, series: SeriesByPlace, memory_bytes: int = DEFAULT_MEMORY_BYTES
+) -> Selection:
     """Look at every reference time. Raises RESOURCE_EXHAUSTION for sizes out of bounds."""
-    maker = WindowMaker(configuration, series)
+    maker = WindowMaker(configuration, series, memory_bytes)
     blame = maker.blame()
     kept = maker.references.first + np.flatnonzero(blame.kept) * maker.references.step
     reach = reach_of_windows(configuration, series)

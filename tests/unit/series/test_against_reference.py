@@ -36,7 +36,7 @@ def made(maker: WindowMaker, side: Any) -> Values:
 def test_f72_windows_features_and_drops_are_those_of_the_slow_reference(case: Case) -> None:
     document, series = case
     configuration = parse_configuration(document)
-    maker = WindowMaker(configuration, series)
+    maker = WindowMaker(configuration, series, 1 << 30)
     expected = make_windows(configuration.model_dump(mode="json"), [as_rows(series[place]) for place in sorted(series)])
 
     blame = maker.blame()

@@ -14,7 +14,7 @@ from tests.unit.series.examples import HOUR, START, document, hourly
 
 
 def report(given: dict[int, Series], /, **changes: Any) -> dict[str, Any]:
-    maker = WindowMaker(parse_configuration(document(**changes)), given)
+    maker = WindowMaker(parse_configuration(document(**changes)), given, 1 << 30)
     return drop_report(maker.blame(), maker.entries, maker.references)
 
 
