@@ -30,10 +30,11 @@ _ALIKE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class OfflineDataset:
-    """The dataset, its configuration, and what was said on the way."""
+    """The dataset, its configuration, the document's fields that were not used, and what else is to be noted."""
 
     dataset: Dataset
     configuration: Configuration
+    unused: list[str]
     notes: list[str]
 
 
@@ -52,7 +53,7 @@ def build_offline(document: Any, folder: Path) -> OfflineDataset:
             for place, entry in enumerate(configuration.series)
         }
     return OfflineDataset(
-        build_dataset(configuration, series), configuration, [*unused, *configuration_notes(configuration)]
+        build_dataset(configuration, series), configuration, unused, configuration_notes(configuration)
     )
 
 
@@ -77,7 +78,7 @@ def write_offline(path: Path, dataset: Dataset, dtype: DTypeLike) -> None:
 
 
 def _without_what_is_not_ours(document: Any) -> tuple[Any, list[str]]:
-    """The document without models and without what only people read, and a note of each; what is misspelt stays."""
+    """The document without models and without what only people read, and these fields; what is misspelt stays."""
     if not isinstance(document, Mapping):
         return document, []
     document = from_older_spelling(document)
@@ -87,7 +88,7 @@ def _without_what_is_not_ours(document: Any) -> tuple[Any, list[str]]:
     unused = [name for name in document if name in strange or name == "models"]
     return (
         {name: value for name, value in document.items() if name not in unused},
-        [f"{name} is not used here." for name in unused],
+        unused,
     )
 
 

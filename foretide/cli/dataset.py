@@ -49,6 +49,8 @@ def build(
             highlight=False,
             soft_wrap=True,
         )
+        if made.unused:
+            out.print(f"Not used here: {', '.join(made.unused)}.", highlight=False, markup=False, soft_wrap=True)
         if report:
             _print_report(made)
 
@@ -59,6 +61,7 @@ def _print_report(made: OfflineDataset) -> None:
         f"{report['reference_times']} reference times; {len(made.dataset.reference_times)} windows kept, "
         f"{parts.embargoed} of them in no part because of the embargo",
         highlight=False,
+        soft_wrap=True,
     )
     counts = Table("series", "role", "cause", "windows dropped")
     for entry in report["dropped"]:

@@ -6,12 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
-from services.upload.analysis.canonical import canonical_names, write_canonical
+import polars as pl
+
+from services.upload.analysis.canonical import TIME, canonical_names, write_canonical
 from services.upload.analysis.content import has_quotes, refuse_other_formats
 from services.upload.analysis.dialect import detect_dialect
 from services.upload.analysis.document import Analysis, AnalysisOverrides, Encoding
 from services.upload.analysis.encoding import as_utf8, detect_encoding
-from services.upload.analysis.localise import Localised, localise
+from services.upload.analysis.localise import Localised, localise, localise_issues
 from services.upload.analysis.plan import Plan, expected
 from services.upload.analysis.readings import propose_readings
 from services.upload.analysis.refusal import refusal
@@ -27,7 +29,7 @@ from services.upload.analysis.settle import Settled, read_settled
 from services.upload.analysis.steps import steps_of
 from services.upload.analysis.table import open_table
 from services.upload.analysis.timeline import Timeline, describe_times
-from services.upload.analysis.timestamps import wanted_readings
+from services.upload.analysis.timestamps import Candidate, wanted_readings
 from services.upload.analysis.zone import Zone, zone_of
 from shared.problems import ProblemError
 
@@ -38,7 +40,9 @@ def analyse_file(
     """Analyse the CSV file at ``path`` and write its canonical copy to ``parquet_path``.
 
     ``file_name`` is what the user calls the file: it appears in messages and is never opened. The copy has the
-    column ``time`` (UTC, nanoseconds), sorted and without repetition, and one float64 column per number column.
+    column ``time`` (UTC, nanoseconds), sorted and without repetition, and one float64 column per number column;
+    further columns of times that may say when a row was known, never after its time, are in it, too, and then a time
+    is there once for each of them.
     Needs memory for a few megabytes of the file and 8 to 24 bytes per row. Raises DATA_VALIDATION, naming line,
     column and value where there are such, for what is no CSV file, is malformed, has no times or no numbers, or
     would lose values.
@@ -72,10 +76,11 @@ def _analyse(
     whole, dialect = settled.whole, settled.whole.table.dialect
     zone = zone_of(settled.chosen.reading, overrides)
     localised = _localised(settled, zone)
-    selection = select_rows(whole, settled.chosen, localised, zone.name)
+    issues = {issue.reading.column: _issued(issue, overrides) for issue in settled.issues}
+    selection = select_rows(whole, settled.chosen, localised, [*issues.values()], zone.name)
     if not selection.kept.any():
         raise _nothing_left(whole.table.file_name, zone.name)
-    timeline = _timeline(localised, selection)
+    timeline = _timeline(localised, selection, repeating=bool(issues))
     names = canonical_names(dialect.labels, settled.kinds)
     analysis = Analysis(
         encoding=encoding,
@@ -108,20 +113,29 @@ def _analyse(
         overrides=overrides,
     )
     # Last of all, so that a refusal leaves no copy behind.
-    _write(settled, names, localised, selection, rows_path, parquet_path, in_order=not timeline.unsorted)
+    named = {names[column]: times for column, times in issues.items() if names[column] != TIME}
+    _write(settled, names, localised, named, selection, rows_path, parquet_path, in_order=not timeline.unsorted)
     return analysis
 
 
 def _localised(settled: Settled, zone: Zone) -> Localised:
     chosen = settled.chosen
     # Nothing happens twice or not at all in UTC, and a file may have very many rows.
-    return Localised(chosen.times, chosen.steps, 0) if zone.name == "UTC" else localise(chosen.times, zone.name)
+    if zone.name == "UTC":
+        return Localised(chosen.times, chosen.steps, 0)
+    return localise(chosen.times, zone.name, next((issue.times for issue in settled.issues), None))
 
 
-def _timeline(localised: Localised, selection: Selection) -> Timeline:
-    if selection.kept.all():
+def _issued(issue: Candidate, overrides: AnalysisOverrides) -> pl.Series:
+    zone = zone_of(issue.reading, overrides)
+    return issue.times if zone.name == "UTC" else localise_issues(issue.times, zone.name)
+
+
+def _timeline(localised: Localised, selection: Selection, *, repeating: bool) -> Timeline:
+    if selection.kept.all() and not repeating:
         return describe_times(localised.utc, localised.steps)
     times = localised.utc.filter(selection.kept)
+    times = times.unique(maintain_order=True) if repeating else times
     return describe_times(times, steps_of(times))
 
 
@@ -129,6 +143,7 @@ def _write(
     settled: Settled,
     names: list[str],
     localised: Localised,
+    issues: dict[str, pl.Series],
     selection: Selection,
     rows_path: Path,
     parquet_path: Path,
@@ -141,6 +156,7 @@ def _write(
     first = settled.whole.attempts[0]
     as_read = (
         in_order
+        and not issues
         and localised.utc is first.times
         and selection.kept.all()
         and [*numbers.items()] == [(plan.names[index], plan.names[index]) for index in plan.numbers]
@@ -148,7 +164,7 @@ def _write(
     if as_read:
         os.replace(rows_path, parquet_path)
     else:
-        write_canonical(rows_path, numbers, utc=localised.utc, kept=selection.kept, path=parquet_path)
+        write_canonical(rows_path, numbers, issues, utc=localised.utc, kept=selection.kept, path=parquet_path)
 
 
 def _nothing_left(file_name: str, timezone: str) -> ProblemError:

@@ -1,4 +1,4 @@
-"""The canonical copy: typed, sorted, one row per time, as Parquet."""
+"""The canonical copy: typed, sorted, one row per time (of forecasts, per time and issue), as Parquet."""
 
 from __future__ import annotations
 
@@ -55,15 +55,26 @@ def sink(rows: pl.LazyFrame, path: Path, *, columns: int) -> None:
     )
 
 
-def write_canonical(source: Path, numbers: Mapping[str, str], *, utc: pl.Series, kept: pl.Series, path: Path) -> None:
-    """Write ``TIME`` (UTC, nanoseconds) and one float64 column for each of ``numbers`` to ``path``.
+def write_canonical(
+    source: Path,
+    numbers: Mapping[str, str],
+    issues: Mapping[str, pl.Series],
+    *,
+    utc: pl.Series,
+    kept: pl.Series,
+    path: Path,
+) -> None:
+    """Write ``TIME`` and ``issues`` (UTC, nanoseconds) and one float64 column for each of ``numbers`` to ``path``.
 
     ``source`` is a Parquet file with these numbers, by the names that they have there and get here; ``utc`` has the
     time of each of its rows, and ``kept`` says which of them are written.
     """
+    times_by_name = {TIME: utc, **issues}
+    width = len(numbers) + len(issues)
     rows = pl.concat(
         [
-            pl.LazyFrame([utc.dt.replace_time_zone("UTC").alias(TIME), kept.alias(_KEPT)]),
+            pl.LazyFrame([one.dt.replace_time_zone("UTC").alias(name) for name, one in times_by_name.items()]),
+            pl.LazyFrame([kept.alias(_KEPT)]),
             pl.scan_parquet(source).select(pl.col(there).alias(here) for there, here in numbers.items()),
         ],
         how="horizontal",
@@ -71,19 +82,20 @@ def write_canonical(source: Path, numbers: Mapping[str, str], *, utc: pl.Series,
     rows = rows.filter(_KEPT).drop(_KEPT)
     times = utc.filter(kept)
     if not times.is_sorted():
-        rows = _sorted(rows, times, columns=len(numbers))
-    sink(rows, path, columns=len(numbers))
+        rows = _sorted(rows, times, columns=width)
+    sink(rows, path, columns=width)
 
 
 def _sorted(rows: pl.LazyFrame, times: pl.Series, *, columns: int) -> pl.LazyFrame:
-    """The rows in order of their times, which are all different: one stretch of time after the other."""
-    begins = times.sort().gather_every(max(1, _SORTED_AT_ONCE // (columns + 1))).cast(pl.Int64)
+    """The rows in order of their times, equal ones as they came: one stretch of time after the other."""
+    begins = times.sort().gather_every(max(1, _SORTED_AT_ONCE // (columns + 1))).unique(maintain_order=True)
+    begins = begins.cast(pl.Int64)
     ends = begins.shift(-1)
 
     def stretches(*_: object) -> Iterator[pl.DataFrame]:
         time = pl.col(TIME).cast(pl.Int64)
         for begin, end in zip(begins, ends, strict=True):
             inside = time >= begin if end is None else time.is_between(begin, end, closed="left")
-            yield rows.filter(inside).collect(engine="streaming").sort(TIME)
+            yield rows.filter(inside).collect(engine="streaming").sort(TIME, maintain_order=True)
 
     return register_io_source(stretches, schema=rows.collect_schema())

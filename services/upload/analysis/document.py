@@ -154,7 +154,9 @@ class Analysis(Part):
     irregular_steps: int = Field(description="Distances that differ from the median.")
     gaps: list[Gap]
     gap_count: int
-    duplicates: int = Field(description="Rows whose time an earlier row has already; the earlier one is kept.")
+    duplicates: int = Field(
+        description="Rows whose time, and time of issue if any, an earlier row has already; the earlier one is kept."
+    )
     duplicate_rows: list[RejectedRow]
     unsorted: int = Field(description="Rows whose time is before the time of the row ahead of them.")
     rejected_rows: list[RejectedRow]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -26,10 +27,12 @@ class Selection:
     duplicate_count: int
 
 
-def select_rows(whole: Whole, candidate: Candidate, localised: Localised, timezone: str) -> Selection:
-    """The first row of each time."""
+def select_rows(
+    whole: Whole, candidate: Candidate, localised: Localised, issues: Sequence[pl.Series], timezone: str
+) -> Selection:
+    """The first row of each time, or of each time and times of issue."""
     table, utc = whole.table, localised.utc
-    kept = _firsts(localised)
+    kept = _firsts(localised, issues)
     untimed = candidate.times.is_null()
     without_time = (untimed & ~whole.blank).arg_true()
     not_existing = (utc.is_null() & ~untimed).arg_true()
@@ -46,12 +49,13 @@ def select_rows(whole: Whole, candidate: Candidate, localised: Localised, timezo
     )
 
 
-def _firsts(localised: Localised) -> pl.Series:
-    """Which rows are the first ones with their time."""
+def _firsts(localised: Localised, issues: Sequence[pl.Series]) -> pl.Series:
+    """Which rows are the first ones with their times."""
     utc, steps = localised.utc, localised.steps
     if not utc.null_count() and not steps.repeated and steps.count in (steps.forward, steps.backward):
         return pl.repeat(True, len(utc), dtype=pl.Boolean(), eager=True)
-    return utc.is_not_null() & utc.is_first_distinct()
+    times = pl.DataFrame([one.alias(str(place)) for place, one in enumerate([utc, *issues])])
+    return utc.is_not_null() & times.select(pl.struct(pl.all()).is_first_distinct()).to_series()
 
 
 def _list_without_time(table: Table, rows: pl.Series) -> list[RejectedRow]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.upload.analysis.document import AnalysisOverrides, Kind
+from services.upload.analysis.issues import issue_candidates, valid_times_first
 from services.upload.analysis.plan import Plan
 from services.upload.analysis.profile import settle_kind
 from services.upload.analysis.refusal import refusal
@@ -28,6 +29,11 @@ class Settled:
         """The way that is taken."""
         return self.candidates[0]
 
+    @property
+    def issues(self) -> list[Candidate]:
+        """Further columns of times, which may say when a row's forecast was issued."""
+        return issue_candidates(self.candidates)
+
 
 def read_settled(plan: Plan, overrides: AnalysisOverrides, path: Path) -> Settled:
     """Read the file as planned, and again as often as it turns out to be otherwise; see :func:`read_whole`.
@@ -36,7 +42,7 @@ def read_settled(plan: Plan, overrides: AnalysisOverrides, path: Path) -> Settle
     """
     while True:
         whole = read_whole(plan, path)
-        candidates = find_times(whole)
+        candidates = valid_times_first(find_times(whole))
         better = _better_plan(whole, candidates, mark_given=overrides.decimal_mark is not None)
         if better is None:
             kinds = _kinds(whole, candidates, overrides)

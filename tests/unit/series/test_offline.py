@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_float32_is_written_unless_float64_is_asked_for(tmp_path: Path) -> None:
 def test_the_report_says_what_was_dropped_and_what_was_not_used(tmp_path: Path) -> None:
     case = "p3_nan_gap_irregular"
     result = run(GOLDEN / case / "configuration.json", GOLDEN / case, tmp_path / "out.npz", "--report")
-    for words in ("225 reference times", "not_a_number", "longest stretches", "Note: description is not used here."):
+    for words in ("225 reference times", "not_a_number", "longest stretches", "Not used here: case, description"):
         assert words in result.output
 
 
@@ -107,3 +108,34 @@ def test_what_is_no_configuration_is_said(tmp_path: Path, text: str, words: str)
     result = run(tmp_path / "configuration.json", GOLDEN / CASES[0], tmp_path / "out.npz")
     assert result.exit_code == 1
     assert words in result.output
+
+
+def test_a_forecast_is_seen_as_it_was_known_at_the_reference_time(tmp_path: Path) -> None:
+    """What was issued last is taken: each issue's values are its number, one every 12 hours."""
+    start, hour = datetime(2024, 1, 1), timedelta(hours=1)
+    load = [f"{start + n * hour},{n}" for n in range(24 * 30)]
+    issues = [f"{start + 12 * n * hour},{start + (12 * n + k) * hour},{n}" for n in range(60) for k in range(48)]
+    (tmp_path / "load.csv").write_text("\n".join(["time,load", *load]), encoding="utf-8")
+    (tmp_path / "weather.csv").write_text("\n".join(["issued,valid,wind", *issues]), encoding="utf-8")
+    ahead = {"horizon": {"start_hours": 1, "end_hours": 6}}
+    wind = {
+        "file": "weather.csv",
+        "role": "input",
+        "kind": "forecast",
+        "issue_column": "issued",
+        "time_column": "valid",
+    }
+    document = {
+        "series": [wind | ahead, {"file": "load.csv", "role": "output"} | ahead],
+        "time_steps": {"input": 6, "output": 6, "step_minutes": 60},
+    }
+    (tmp_path / "configuration.json").write_text(json.dumps(document), encoding="utf-8")
+
+    result = run(tmp_path / "configuration.json", tmp_path, tmp_path / "out.npz")
+
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        since = found["reference_times"] - np.datetime64(start, "ns").astype(np.int64)
+        known = since // (12 * 3_600_000_000_000)
+        assert len(known) > 600
+        assert np.array_equal(found["inputs"][..., 0], np.repeat(known[:, None], 6, axis=1))
