@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,9 @@ def build(
     from foretide.offline_dataset import build_offline, write_offline
 
     with problems_end_the_command():
-        made = build_offline(_read(configuration), _folder(data))
+        folder = _folder(data)
+        _can_be_written(out_file)
+        made = build_offline(_read(configuration), folder)
         write_offline(out_file, made.dataset, np.float64 if float64 else np.float32)
         shape, parts = made.dataset.shape("inputs"), made.dataset.parts
         out.print(
@@ -102,3 +105,13 @@ def _folder(path: Path) -> Path:
             recovery=["Name the folder that holds the CSV files."],
         )
     return path
+
+
+def _can_be_written(path: Path) -> None:
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="The windows cannot be written there",
+            detail=f"--out {path} is a folder, is in none that exists, or may not be written.",
+            recovery=["Name a file in a folder that exists and is yours."],
+        )

@@ -196,12 +196,19 @@ def parse_configuration(document: object) -> Configuration:
         raise ProblemError(
             Category.DATA_VALIDATION,
             title="The configuration is not right",
-            detail=f"{where}: {fault['msg'].removeprefix('Value error, ')} (got {fault.get('input')!r:.200}).",
+            detail=f"{where}: {_said(fault['type'], fault['msg'])} (got {fault.get('input')!r:.200}).",
             recovery=[f"Correct {where} and send the configuration again."],
             technical_details={
                 "faults": [
-                    {"field": ".".join(str(part) for part in entry["loc"]), "message": entry["msg"]}
+                    {
+                        "field": ".".join(str(part) for part in entry["loc"]),
+                        "message": _said(entry["type"], entry["msg"]),
+                    }
                     for entry in error.errors()[:50]
                 ]
             },
         ) from error
+
+
+def _said(kind: str, message: str) -> str:
+    return "there is no such field" if kind == "extra_forbidden" else message.removeprefix("Value error, ")

@@ -98,7 +98,7 @@ def report_ambiguities(
                 column=name,
                 choice=name,
                 alternatives=[column for column in columns if column != name],
-                detail="Several columns read as times; the most regular one was taken, or the one that forecasts are for.",
+                detail="Several columns read as times; the most regular was taken, or the one that forecasts are for.",
             )
         )
     if zone.source == "assumed":

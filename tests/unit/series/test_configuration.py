@@ -83,7 +83,7 @@ def test_f76_numbers_written_as_text_become_numbers() -> None:
 
 @pytest.mark.parametrize("place", ["", "series.0.", "series.0.horizon.", "time_steps.", "split.", "scaling."])
 def test_f65_an_unknown_field_is_refused(place: str) -> None:
-    assert refusal(changed(f"{place}unheard_of", 1)).startswith(f"{place}unheard_of")
+    assert refusal(changed(f"{place}unheard_of", 1)).startswith(f"{place}unheard_of: there is no such field")
 
 
 @pytest.mark.parametrize(

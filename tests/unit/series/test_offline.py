@@ -139,3 +139,10 @@ def test_a_forecast_is_seen_as_it_was_known_at_the_reference_time(tmp_path: Path
         known = since // (12 * 3_600_000_000_000)
         assert len(known) > 600
         assert np.array_equal(found["inputs"][..., 0], np.repeat(known[:, None], 6, axis=1))
+
+
+@pytest.mark.parametrize("out", ["nowhere/out.npz", ""])
+def test_a_place_that_cannot_be_written_is_said_before_any_work(tmp_path: Path, out: str) -> None:
+    result = run(tmp_path / "missing.json", GOLDEN / CASES[0], tmp_path / out)
+    assert result.exit_code == 1
+    assert "cannot be written" in result.output
