@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 import pytest
 
+from services.dataset.build_child import build
 from shared.problems import Category, ProblemError
 from shared.runtime.child import run_in_child
 from shared.series.artifact import read_dataset
@@ -28,12 +29,10 @@ def specification(folder: Path, *, hours: int = 300, memory_bytes: int = 1 << 30
     return {"configuration": configuration, "files": files, "folder": str(folder), "memory_bytes": memory_bytes}
 
 
-async def test_it_writes_the_dataset_its_manifest_scalers_and_plots(tmp_path: Path) -> None:
+def test_it_writes_the_dataset_its_manifest_scalers_and_plots(tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
 
-    answer = await run_in_child(
-        "services.dataset.build_child", specification(tmp_path), what="Making", on_progress=told.append
-    )
+    answer = build(specification(tmp_path), told.append)
 
     manifest = orjson.loads((tmp_path / "manifest.json").read_bytes())
     assert answer == {"plots": ["violin_inputs", "violin_targets"], "manifest": manifest}

@@ -112,7 +112,7 @@ def training_part(dataset: Dataset) -> tuple[list[Any], ...]:
 
 
 @given(cases(), st.sampled_from(["minmax", "standard", "robust"]))
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_f71_nothing_of_the_training_part_changes_with_the_future(
     case: tuple[dict[str, Any], dict[int, Series]], kind: str
 ) -> None:
