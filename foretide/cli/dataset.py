@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from foretide.cli.console import out, problems_end_the_command
@@ -43,13 +45,20 @@ def build(
     with problems_end_the_command():
         folder = _folder(data)
         _can_be_written(out_file)
-        made = build_offline(_read(configuration), folder)
+        try:
+            made = build_offline(_read(configuration), folder)
+        except ProblemError as error:
+            found = error.problem.technical_details or {}
+            if report and "dropped" in found:
+                _print_drops(found)
+            raise
         write_offline(out_file, made.dataset, np.float64 if float64 else np.float32)
         shape, parts = made.dataset.shape("inputs"), made.dataset.parts
         out.print(
             f"{out_file}: {shape[0]} windows of {shape[1]} steps and {shape[2]} features; "
             f"train {len(parts.train)}, validation {len(parts.validation)}, test {len(parts.test)}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
         if made.unused:
@@ -59,25 +68,25 @@ def build(
 
 
 def _print_report(made: OfflineDataset) -> None:
-    report, parts = made.dataset.report, made.dataset.parts
-    out.print(
-        f"{report['reference_times']} reference times; {len(made.dataset.reference_times)} windows kept, "
-        f"{parts.embargoed} of them in no part because of the embargo",
-        highlight=False,
-        soft_wrap=True,
-    )
+    kept, embargoed = len(made.dataset.reference_times), made.dataset.parts.embargoed
+    out.print(f"{kept} windows kept, {embargoed} of them in no part because of the embargo.", highlight=False)
+    _print_drops(made.dataset.report)
+    for note in made.notes:
+        out.print(f"Note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_drops(report: Mapping[str, Any]) -> None:
+    out.print(f"{report['reference_times']} reference times were looked at.", highlight=False)
     counts = Table("series", "role", "cause", "windows dropped")
     for entry in report["dropped"]:
-        counts.add_row(entry["series"], entry["role"], entry["cause"], str(entry["windows"]))
+        counts.add_row(escape(entry["series"]), entry["role"], entry["cause"], str(entry["windows"]))
     out.print(counts if report["dropped"] else "Nothing was dropped.")
     stretches = Table("longest stretches", "from", "to", "windows")
     for stretch in report["stretches"]["kept"]:
         stretches.add_row("kept", *_cells(stretch))
     for stretch in report["stretches"]["dropped"]:
-        stretches.add_row(f"{stretch['series']}: {stretch['cause']}", *_cells(stretch))
+        stretches.add_row(f"{escape(stretch['series'])}: {stretch['cause']}", *_cells(stretch))
     out.print(stretches)
-    for note in made.notes:
-        out.print(f"Note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _cells(stretch: dict[str, Any]) -> tuple[str, str, str]:

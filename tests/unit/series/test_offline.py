@@ -60,7 +60,12 @@ def test_float32_is_written_unless_float64_is_asked_for(tmp_path: Path) -> None:
 def test_the_report_says_what_was_dropped_and_what_was_not_used(tmp_path: Path) -> None:
     case = "p3_nan_gap_irregular"
     result = run(GOLDEN / case / "configuration.json", GOLDEN / case, tmp_path / "out.npz", "--report")
-    for words in ("225 reference times", "not_a_number", "longest stretches", "Not used here: case, description"):
+    for words in (
+        "225 reference times were looked at",
+        "not_a_number",
+        "longest stretches",
+        "Not used here: case, description",
+    ):
         assert words in result.output
 
 
@@ -146,3 +151,15 @@ def test_a_place_that_cannot_be_written_is_said_before_any_work(tmp_path: Path, 
     result = run(tmp_path / "missing.json", GOLDEN / CASES[0], tmp_path / out)
     assert result.exit_code == 1
     assert "cannot be written" in result.output
+
+
+def test_the_report_says_why_there_is_too_little_and_names_series_as_they_are(tmp_path: Path) -> None:
+    document = json.loads((GOLDEN / CASES[0] / "configuration.json").read_text(encoding="utf-8"))
+    document["series"][0] |= {"name": "load [kw]", "horizon": {"start_hours": -24 * 365, "end_hours": 0}}
+    path = changed_case(tmp_path, series=document["series"])
+
+    result = run(path, GOLDEN / CASES[0], tmp_path / "out.npz", "--report")
+
+    assert result.exit_code == 1
+    assert "Not enough data" in result.output
+    assert "load [kw]: before" in result.output
