@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from services.upload.analysis.analyse import analyse_file
+from services.upload.analysis.document import AnalysisOverrides
 from shared.problems import Category, ProblemError
 from shared.series.canonical import read_series
 from shared.series.configuration import Configuration, parse_configuration
@@ -44,8 +45,8 @@ def build_offline(document: Any, folder: Path) -> OfflineDataset:
     configuration = parse_configuration(document)
     with tempfile.TemporaryDirectory(prefix="foretide-dataset-") as scratch:
         copies = {
-            name: _copy(name, folder, Path(scratch, f"{place}.parquet"))
-            for place, name in enumerate(dict.fromkeys(entry.file for entry in configuration.series))
+            name: _copy(_path(name, folder), times, Path(scratch, f"{place}.parquet"))
+            for place, (name, times) in enumerate(_time_columns(configuration).items())
         }
         configuration = check_against_files(configuration, {name: columns for name, (_, columns) in copies.items()})
         series: dict[int, Series] = {
@@ -61,6 +62,8 @@ def write_offline(path: Path, dataset: Dataset, dtype: DTypeLike) -> None:
     """Write the windows in original units and scaled, their times, features and parts, as one ``.npz``.
 
     ``split`` (3,) has how many windows are in train, validation and test; the three arrays of these names say which.
+    With back-tests, ``backtest`` (folds, 3) has for each the window before which its training ends, and the first of
+    its test and the one behind its last.
     """
     parts = {name: getattr(dataset.parts, name) for name in _PARTS}
     small: dict[str, NDArray[Any]] = {
@@ -70,6 +73,9 @@ def write_offline(path: Path, dataset: Dataset, dtype: DTypeLike) -> None:
         "split": np.array([len(part) for part in parts.values()], dtype=np.int64),
         **parts,
     }
+    folds = [(one.fold.train_stop, one.fold.test_start, one.fold.test_stop) for one in dataset.folds]
+    if folds:
+        small["backtest"] = np.array(folds, dtype=np.int64)
     with path.open("wb") as file, ArrayWriter(file) as writer:
         for name in _WINDOWS:
             writer.add(name, dataset.shape(name), dtype, dataset.blocks(name, dtype))
@@ -92,8 +98,15 @@ def _without_what_is_not_ours(document: Any) -> tuple[Any, list[str]]:
     )
 
 
-def _copy(name: str, folder: Path, path: Path) -> tuple[Path, FileColumns]:
-    """The canonical copy of one of the folder's files, and what it offers."""
+def _time_columns(configuration: Configuration) -> dict[str, str | None]:
+    """Each file, and the column of times that its series name, if any does."""
+    found: dict[str, str | None] = {}
+    for entry in configuration.series:
+        found[entry.file] = found.get(entry.file) or entry.time_column
+    return found
+
+
+def _path(name: str, folder: Path) -> Path:
     there = {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
     if name not in there:
         near = difflib.get_close_matches(name, there, 1)
@@ -103,9 +116,18 @@ def _copy(name: str, folder: Path, path: Path) -> tuple[Path, FileColumns]:
             detail=f"{name!r} is not in {folder}.",
             recovery=[f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(there) or 'no files'}."],
         )
-    analysis = analyse_file(there[name], file_name=name, parquet_path=path)
+    return there[name]
+
+
+def _copy(source: Path, time_column: str | None, path: Path) -> tuple[Path, FileColumns]:
+    """The canonical copy of a file, by this column of times if it is one, and what it offers."""
+    analysis = analyse_file(source, file_name=source.name, parquet_path=path)
+    other = next((one.index for one in analysis.time_candidates if one.column == time_column), None)
+    if other is not None and time_column != analysis.time_column:
+        overrides = AnalysisOverrides(time_column=other)
+        analysis = analyse_file(source, file_name=source.name, parquet_path=path, overrides=overrides)
     return path, FileColumns(
-        file_name=name,
+        file_name=source.name,
         columns=[column.name for column in analysis.columns],
         numeric_columns=[column.name for column in analysis.columns if column.kind == "number"],
         time_column=analysis.time_column,

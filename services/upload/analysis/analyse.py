@@ -43,9 +43,9 @@ def analyse_file(
     column ``time`` (UTC, nanoseconds), sorted and without repetition, and one float64 column per number column;
     further columns of times that may say when a row was known, never after its time, are in it, too, and then a time
     is there once for each of them.
-    Needs memory for a few megabytes of the file and 8 to 24 bytes per row. Raises DATA_VALIDATION, naming line,
-    column and value where there are such, for what is no CSV file, is malformed, has no times or no numbers, or
-    would lose values.
+    Needs memory for a few megabytes of the file and 8 to 24 bytes per row, for forecasts more. Raises DATA_VALIDATION,
+    naming line, column and value where there are such, for what is no CSV file, is malformed, has no times or no
+    numbers, or would lose values.
     """
     overrides = overrides or AnalysisOverrides()
     refuse_other_formats(path, file_name)

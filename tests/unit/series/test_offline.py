@@ -163,3 +163,32 @@ def test_the_report_says_why_there_is_too_little_and_names_series_as_they_are(tm
     assert result.exit_code == 1
     assert "Not enough data" in result.output
     assert "load [kw]: before" in result.output
+
+
+def test_back_tests_are_written_beside_the_parts(tmp_path: Path) -> None:
+    split = {"embargo": False, "backtest": {"folds": 3, "windows": 10}}
+    result = run(changed_case(tmp_path, split=split), GOLDEN / CASES[0], tmp_path / "out.npz")
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        assert len(found["reference_times"]) == 106
+        assert found["backtest"].tolist() == [[76, 76, 86], [86, 86, 96], [96, 96, 106]]
+
+
+@pytest.mark.parametrize(("column", "shift"), [("begin", 0), ("end", 1)])
+def test_the_times_are_those_of_the_column_that_is_named(tmp_path: Path, column: str, shift: int) -> None:
+    start, hour = datetime(2024, 1, 1), timedelta(hours=1)
+    rows = [f"{start + n * hour},{start + (n + 1) * hour},{n}" for n in range(24 * 20)]
+    (tmp_path / "load.csv").write_text("\n".join(["begin,end,load", *rows]), encoding="utf-8")
+    horizon = {"horizon": {"start_hours": 0, "end_hours": 3}}
+    document = {
+        "series": [{"file": "load.csv", "role": role, "time_column": column} | horizon for role in ("input", "output")],
+        "time_steps": {"input": 4, "output": 4, "step_minutes": 60},
+    }
+    (tmp_path / "configuration.json").write_text(json.dumps(document), encoding="utf-8")
+
+    result = run(tmp_path / "configuration.json", tmp_path, tmp_path / "out.npz")
+
+    assert result.exit_code == 0, result.output
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        first = found["reference_times"][0] - np.datetime64(start, "ns").astype(np.int64)
+        assert (first, found["inputs"][0, 0, 0]) == (shift * 3_600_000_000_000, 0.0)
