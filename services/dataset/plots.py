@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from shared.series.distributions import Distribution
 
-MOST_VIOLINS = 24
+MOST_VIOLINS = 16
 _IN_A_ROW = 8
 _DOTS_PER_INCH = 100
 

@@ -19,7 +19,7 @@ from tests.unit.series.examples import as_rows
 from tests.unit.series.strategies import cases
 
 Case = tuple[dict[str, Any], dict[int, Series]]
-many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def made(maker: WindowMaker, side: Any) -> Values:
