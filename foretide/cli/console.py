@@ -17,10 +17,10 @@ err = Console(stderr=True)
 
 def show_problem(problem: Problem) -> None:
     """What went wrong and what to do about it."""
-    err.print(f"[bold red]{problem.title}[/]", highlight=False)
-    err.print(problem.user_message, highlight=False, markup=False)
-    for step in problem.recovery:
-        err.print(f"  • {step}", highlight=False, markup=False)
+    # Lines are left to the terminal: a path or a command that is broken cannot be copied.
+    err.print(problem.title, style="bold red", highlight=False, markup=False, soft_wrap=True)
+    for line in (problem.user_message, *(f"  • {step}" for step in problem.recovery)):
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
