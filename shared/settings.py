@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """Jobs that one worker process runs at a time."""
     threads_per_job: int = Field(default=0, ge=0, le=256)
     """Threads a training child may use; 0 means all cores divided by the worker's slots."""
+    preload_models: bool = True
+    """Keep the next job's process waiting with every library loaded: a start seconds earlier for some 700 MB."""
     dataset_memory_bytes: int = Field(default=2 * 1024**3, ge=128 * 1024**2)
     """Memory that the making of one dataset may take; datasets themselves may be larger."""
     retry_delays_seconds: Annotated[list[int], NoDecode] = Field(default_factory=lambda: [1, 10, 60])

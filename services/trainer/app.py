@@ -13,7 +13,7 @@ from services.trainer.handlers import (
     on_training_cancel,
     on_training_start,
 )
-from services.trainer.runner import ChildRunner
+from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import command_for, fail_job
 from services.trainer.worker import ModelTraining, remove_job_objects
 from shared.bus.topology import Subscription
@@ -67,7 +67,7 @@ def create_worker(settings: Settings) -> FastAPI:
     """The ASGI application of ``foretide serve trainer-worker``: health checks beside the consumer."""
     service = Service("trainer-worker", settings)
     threads = settings.threads_per_job or max(1, (os.cpu_count() or 1) // settings.worker_slots)
-    runner = ChildRunner()
+    runner = ChildRunner(PRELOADED if settings.preload_models else CHILD)
     worker = Worker(
         service.database,
         service.bus,

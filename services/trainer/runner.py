@@ -1,4 +1,4 @@
-"""The worker's handle on training children: one process per job, one warm spare that has TensorFlow loaded."""
+"""The worker's handle on training children: one process per job, one spare that may have TensorFlow loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _LINE_LIMIT = 16 * 1024 * 1024
 _READY_SECONDS = 120.0
 _ERRORS_SHOWN = 4000
 _EXIT_POLL_SECONDS = 0.01
-CHILD = ("-m", "services.trainer.child", "--preload")
+CHILD = ("-m", "services.trainer.child")
+PRELOADED = (*CHILD, "--preload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ChildRunner:
     ``child``: the interpreter's arguments that start the program which speaks the protocol.
     """
 
-    def __init__(self, child: Sequence[str] = CHILD) -> None:
+    def __init__(self, child: Sequence[str]) -> None:
         self._child = child
         self._spare: asyncio.Task[_Child] | None = None
         self._stopped = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import aio_pika
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from foretide.stack.servers import LocalServers
 from shared.bus import topology
@@ -28,6 +30,18 @@ pytestmark = pytest.mark.integration
 
 GENERATE = Subscription("dataset", "dataset.generate", "command")
 CANCEL = Subscription("trainer", "training.cancel", "command")
+
+
+@pytest.fixture(autouse=True)
+async def nothing_waits(servers: LocalServers, database: Database) -> None:
+    """Earlier modules may have asked for work that nobody did."""
+    async with database.transaction() as transaction:
+        await transaction.execute("update outbox set sent_at = now() where sent_at is null")
+    async with await aio_pika.connect(servers.bus_url) as connection:
+        for subscription in (GENERATE, CANCEL):
+            channel = await connection.channel()
+            with suppress(ChannelNotFoundEntity):
+                await (await channel.get_queue(subscription.queue)).purge()
 
 
 async def record(database: Database, owned: Owned, payload: object) -> UUID:

@@ -88,9 +88,10 @@ def test_leap_years_and_months_have_their_own_length() -> None:
     ]
 
 
+# Python and Polars bring a time zone database each; of other names and years their releases tell different stories.
 @given(
-    st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})),
-    st.integers(stamp("1990-01-01"), stamp("2035-01-01")),
+    st.sampled_from(sorted(zone for zone in available_timezones() if "/" in zone)),
+    st.integers(stamp("2007-01-01"), stamp("2022-01-01")),
 )
 @settings(max_examples=300, deadline=None)
 def test_every_zones_clock_is_that_of_the_slow_reference(zone: str, moment: int) -> None:

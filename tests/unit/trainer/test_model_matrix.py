@@ -27,8 +27,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "Dense": {**_NEURAL, "layers": 1, "units": 4},
     "CNN": {**_NEURAL, "layers": 2, "filters": 3},
     "CNN2D": {**_NEURAL, "layers": 1, "filters": 2},
-    "LSTM": {**_NEURAL, "layers": 2, "units": 3},
-    "ARLSTM": {**_NEURAL, "layers": 2, "units": 3},
+    "LSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
+    "ARLSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
 }
 SLOW = {"LSTM", "ARLSTM"}
 FEATURES = [(1, 1), (9, 1), (9, 2), (2, 3)]

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from services.trainer.runner import ChildRunner, Specification
+from services.trainer.runner import CHILD, PRELOADED, ChildRunner, Specification
 from shared.problems import Category, ProblemError
 from tests.processes import living, wait_until
 from tests.waiting import until
@@ -88,7 +88,7 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
 ) -> None:
     """The only test that starts children with TensorFlow: that takes seconds."""
     model = {"kind": "Dense", "layers": 1, "units": 4, "epochs": 2, "batch_size": 512}
-    runner = ChildRunner()
+    runner = ChildRunner(PRELOADED)
     await runner.start()
     told: list[dict[str, Any]] = []
 
@@ -147,7 +147,7 @@ async def test_what_libraries_print_does_not_spoil_the_protocol(runner: ChildRun
 async def test_a_job_on_a_real_problem_fails_with_that_problem(
     load_dataset: Path, tmp_path: Path, job: MakeJob
 ) -> None:
-    runner = ChildRunner(["-m", "services.trainer.child"])
+    runner = ChildRunner(CHILD)
     specification = Specification(**job(load_dataset, tmp_path, {"kind": "Linaer"}, "load"))
 
     outcome = await runner.run(specification, lambda _: None)
