@@ -9,7 +9,15 @@ from fastapi import APIRouter, Path, Query, Request
 
 from services.upload.assembly import complete_if_whole
 from services.upload.chunk_form import REQUEST_BODY, ChunkForm, read_chunk
-from services.upload.chunks import check_belongs, create_upload, find_upload, receive_chunk, state_of, state_with
+from services.upload.chunks import (
+    check_belongs,
+    check_same,
+    create_upload,
+    find_upload,
+    receive_chunk,
+    state_of,
+    state_with,
+)
 from services.upload.documents import CreateUpload, PendingUpload, UploadCreated, UploadState, UsageDocument
 from services.upload.limits import Limits
 from services.upload.pending import give_up, list_uploads, usage_of
@@ -60,6 +68,8 @@ async def upload_chunk(request: Request, caller: SendingCaller) -> UploadState:
             return state_with(upload, received)
     upload = await complete_if_whole(service.database, request.app.state.reader, upload)
     async with service.database.transaction(caller.user_id) as transaction:
+        if upload["status"] in ("completed", "consumed"):
+            await check_same(transaction, upload, chunk.form.chunk_index, chunk.sha256)
         return await state_of(transaction, upload)
 
 

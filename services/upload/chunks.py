@@ -126,13 +126,29 @@ async def receive_chunk(
     if entry.sha256 != sha256:
         await store.delete_many(UPLOAD_STAGING, [key])
     if entry.sha256 is not None and entry.sha256 != sha256:
-        raise ProblemError(
-            Category.CONFLICT,
-            title="This chunk is there already, with other content",
-            detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {entry.sha256}.",
-            recovery=["Send the same bytes for the same index.", "Or start a new upload."],
-        )
+        raise _other_content(upload, index, entry.sha256)
     return entry.received
+
+
+async def check_same(transaction: Transaction, upload: Record, index: int, sha256: str) -> None:
+    """Of a file that is whole: raises a 409 problem when this chunk of it had other content."""
+    known = await transaction.fetch_value(
+        "select sha256 from public.upload_chunks where user_id = $1 and upload_id = $2 and chunk_index = $3",
+        upload["user_id"],
+        upload["upload_id"],
+        index,
+    )
+    if known not in (None, sha256):
+        raise _other_content(upload, index, known)
+
+
+def _other_content(upload: Record, index: int, known: str) -> ProblemError:
+    return ProblemError(
+        Category.CONFLICT,
+        title="This chunk is there already, with other content",
+        detail=f"Chunk {index} of {upload['file_name']!r} was received with SHA-256 {known}.",
+        recovery=["Send the same bytes for the same index.", "Or start a new upload."],
+    )
 
 
 @dataclass(frozen=True, slots=True)

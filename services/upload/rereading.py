@@ -6,7 +6,6 @@ time the one that was asked for last counts, whichever ends first; no reading ev
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -64,8 +63,10 @@ async def read_again(
         )
         async with database.transaction() as transaction:
             replaced = await _replace(transaction, user_id, session_id, file, canonical, analysis, number)
-    except BaseException:
-        await asyncio.shield(reader.store.delete_many(raw.bucket, [key]))
+    except ProblemError as error:
+        # Where the database gave no answer the copy may be the file's by now; else it goes with the session's folder.
+        if not error.retryable:
+            await reader.store.delete_many(raw.bucket, [key])
         raise
     await reader.store.delete_many(raw.bucket, [replaced])
     return analysis

@@ -170,6 +170,20 @@ async def test_f17_f18_files_of_one_name_are_apart_and_neither_takes_the_others_
     assert (await client.get(f"/api/training/sessions/{other.json()['sessionId']}/files")).json()["items"]
 
 
+async def test_f18_other_bytes_for_a_file_that_is_whole_are_refused_and_the_same_ones_are_not(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    data = write_series(tmp_path, hours=24)[0].read_bytes()
+    upload_id, _ = await upload(client, "load.csv", data)
+    for _ in range(2):
+        again = await send(client, upload_id, "load.csv", 0, 1, data)
+        assert (again.status_code, again.json()["status"]) == (200, "completed")
+        changed = await send(client, upload_id, "load.csv", 0, 1, data.replace(b"load", b"heat"))
+        assert changed.status_code == 409
+        assert "other content" in changed.json()["title"]
+        await client.post("/api/training/create-database-session", json={"uploadId": upload_id})
+
+
 async def test_a_wrong_chunk_is_refused_by_name_and_the_others_stay(client: httpx.AsyncClient) -> None:
     upload_id = uuid4().hex
     assert (await send(client, upload_id, "x.csv", 0, 3, b"time;a\n")).status_code == 200

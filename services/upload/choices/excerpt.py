@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from services.upload.choices.refusals import repeated_times
 from shared.series.series import Times, Values
 
 MOST_ROWS = 200_000
@@ -35,8 +37,14 @@ class Excerpt:
 
 
 def read_excerpt(path: Path, columns: Sequence[str]) -> Excerpt:
-    """The newest ``MOST_ROWS`` rows of these columns of a canonical copy, which has at least one row."""
+    """The newest ``MOST_ROWS`` rows of these columns of a canonical copy, which has at least one row.
+
+    Raises a DATA_VALIDATION problem where a time has several rows.
+    """
     rows = pl.scan_parquet(path)
+    # Times are in order, so the same ones are neighbours.
+    if rows.select((pl.col(_TIME).diff() == timedelta(0)).any()).collect().item():
+        raise repeated_times()
     first = rows.select(pl.col(_TIME).first().dt.timestamp("ns")).collect().item()
     newest = rows.select(_TIME, *columns).tail(MOST_ROWS).collect()
     times = newest[_TIME].dt.timestamp("ns").to_numpy()

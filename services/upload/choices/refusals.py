@@ -35,6 +35,19 @@ def unfit_column(field: str, name: str, why: str, others: Sequence[str]) -> Prob
     )
 
 
+def repeated_times() -> ProblemError:
+    """A DATA_VALIDATION problem for a file of forecasts, which has a value from each issue for the same time."""
+    return ProblemError(
+        Category.DATA_VALIDATION,
+        title="Several rows are for the same time",
+        detail="The file has forecasts of several issues for the same times, so no series can be read from it.",
+        recovery=[
+            "Upload a file with one row for each time, such as the newest issue alone.",
+            "Or upload it for a session and use it with kind forecast, beside a file of what was measured.",
+        ],
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """The names in a sentence; of very many the first ones."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""

@@ -6,6 +6,7 @@ import difflib
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
@@ -50,6 +51,15 @@ class Wishes(BaseModel):
     time_features: list[Cycle] | None = Field(default=None, max_length=4)
     split: Split | None = Field(default=None, description="Shares of the windows to train, validate and test with.")
     models: list[dict[str, Any]] | None = Field(default=None, min_length=1, max_length=20)
+
+    @field_validator("models")
+    @classmethod
+    def _can_be_written(cls, value: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        try:
+            orjson.dumps(value)
+        except TypeError as error:  # numbers too large, lists too deep, half characters
+            raise ValueError(f"cannot be written as JSON: {error}") from error
+        return value
 
     @field_validator("timezone")
     @classmethod

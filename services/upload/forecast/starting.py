@@ -25,7 +25,10 @@ from shared.sessions.forecast_jobs import own_forecast_job
 from shared.sessions.rows import own_session
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file
+from shared.telemetry.logs import logger
 from shared.web.idempotency import Once
+
+log = logger(__name__)
 
 _TAKE = """
 update public.forecast_jobs set status = 'processing', session_id = $2, canonical = $3, analysis = $4, columns = $5,
@@ -67,15 +70,25 @@ async def start_forecast(
         _require_rest(job)
         file = await _file_of(transaction, job)
     read = await _read_as_asked(reader, user_id, job_id, file, wishes)
-    unwanted = read
     try:
         prepared = await _choose(reader.store, read, wishes)
         answer, is_new = await _start(database, user_id, job, file, prepared, once)
-        unwanted = file if is_new else read
-    finally:
-        if read is not file:
-            await reader.store.delete_many(unwanted.canonical.bucket, [unwanted.canonical.key])
+    except ProblemError as error:
+        # Where the database gave no answer the copy may be the session's by now.
+        if read is not file and not error.retryable:
+            await _discard_copy(reader.store, read)
+        raise
+    if read is not file:
+        await _discard_copy(reader.store, file if is_new else read)
     return answer
+
+
+async def _discard_copy(store: ObjectStore, file: ReadFile) -> None:
+    """What cannot be removed now goes with the job's folder."""
+    try:
+        await store.delete_many(file.canonical.bucket, [file.canonical.key])
+    except ProblemError as error:
+        log.warning("a copy that nobody needs is left", key=file.canonical.key, error=str(error))
 
 
 async def _file_of(transaction: Transaction, job: Record) -> ReadFile:

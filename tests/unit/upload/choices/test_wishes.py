@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -213,3 +213,24 @@ def test_a_column_that_is_no_time_is_refused(two_times: Analysis, name: str, wor
     with pytest.raises(ProblemError) as error:
         reading_asked(two_times, Wishes(time_column=name))
     assert any(words in way for way in error.value.problem.recovery)
+
+
+@pytest.mark.parametrize("ahead", [48, 72])
+def test_a_file_of_several_issues_is_refused_before_anything_is_queued(refused: RefusedFor, ahead: int) -> None:
+    start, hour = datetime(2024, 1, 1, tzinfo=UTC), timedelta(hours=1)
+    rows = [
+        f"{start + 24 * day * hour},{start + (24 * day + step) * hour},{step}"
+        for day in range(30)
+        for step in range(ahead)
+    ]
+    problem = refused("\n".join(["issued,valid,load", *rows]) + "\n")
+    assert problem.category is Category.DATA_VALIDATION
+    assert problem.title == "Several rows are for the same time"
+
+
+@pytest.mark.parametrize("value", [10**20, "\ud800", []])
+def test_f57_parameters_that_cannot_be_written_are_refused_as_they_come(value: object) -> None:
+    for _ in range(400 if value == [] else 0):
+        value = [value]
+    with pytest.raises(ValidationError, match="cannot be written"):
+        Wishes.model_validate({"models": [{"kind": "Linear", "ridge": value}]})
