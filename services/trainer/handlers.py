@@ -28,7 +28,7 @@ async def on_training_start(transaction: Transaction, envelope: Envelope, comman
 async def on_datasets_generated(transaction: Transaction, envelope: Envelope, event: DatasetsGenerated) -> None:
     """Sessions that asked for it train as soon as their datasets are there."""
     if event.run_after:
-        await _start(transaction, UUID(envelope.userid), event.session_id, None)
+        await _start(transaction, UUID(envelope.userid), event.session_id, None, promised=True)
 
 
 async def on_training_cancel(transaction: Transaction, envelope: Envelope, command: TrainingCancel) -> None:
@@ -45,7 +45,12 @@ async def on_training_cancel(transaction: Transaction, envelope: Envelope, comma
 
 
 async def _start(
-    transaction: Transaction, user_id: UUID, session_id: str, models: list[dict[str, object]] | None
+    transaction: Transaction,
+    user_id: UUID,
+    session_id: str,
+    models: list[dict[str, object]] | None,
+    *,
+    promised: bool = False,
 ) -> None:
     session = await _session(transaction, user_id, session_id)
     if session is None:
@@ -55,15 +60,19 @@ async def _start(
     except ProblemError as error:
         if error.retryable:
             raise
-        await _tell_refusal(transaction, user_id, session, error.problem)
+        await _tell_refusal(transaction, user_id, session, error.problem, promised=promised)
 
 
-async def _tell_refusal(transaction: Transaction, user_id: UUID, session: Record, problem: Problem) -> None:
-    if problem.category is Category.CONFLICT:
+async def _tell_refusal(
+    transaction: Transaction, user_id: UUID, session: Record, problem: Problem, *, promised: bool
+) -> None:
+    conflict = problem.category is Category.CONFLICT
+    # Configured anew before its promised run could begin: whoever waits for that run must learn that none comes.
+    overtaken = promised and conflict and session["status"] == SessionStatus.CONFIGURED
+    if not overtaken and (
         # A run is under way, or the session is busy: nothing to end, and nothing new to tell.
-        log.info("run not started", session_id=session["session_id"], problem=problem.detail)
-        return
-    if not await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem):
+        conflict or not await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem)
+    ):
         log.info("run not started", session_id=session["session_id"], problem=problem.detail)
         return
     await outbox.record(

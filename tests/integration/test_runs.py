@@ -12,8 +12,11 @@ from fastapi import FastAPI
 from foretide.stack.servers import LocalServers
 from services.results.closing import close_if_ended
 from services.trainer.app import create_api
+from services.trainer.handlers import on_datasets_generated
 from services.trainer.runs import fail_job
 from shared.database.pool import Database
+from shared.events.envelope import Envelope
+from shared.events.payloads import DatasetsGenerated
 from shared.jobs import lease
 from shared.problems import Problem
 from tests.integration.apps import caller, running, settings_for
@@ -119,3 +122,22 @@ async def test_f33_status_says_one_thing(trainer: FastAPI, servers: LocalServers
     assert "no luck" in status["problem"]["detail"]
     assert {job["status"] for job in status["jobs"]} == {"failed"}
     assert status["lastSequence"] == 4
+
+
+async def test_f27_a_promised_run_that_a_new_configuration_has_overtaken_is_told_and_not_waited_for(
+    database: Database,
+) -> None:
+    owned = await with_dataset(database)
+    generated = DatasetsGenerated.model_construct(session_id=owned.session_id, run_after=True)
+    envelope = Envelope.model_construct(userid=str(owned.user_id))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "update training_sessions set status = 'configured' where session_id = $1", owned.session_id
+        )
+        await on_datasets_generated(transaction, envelope, generated)
+        status = await transaction.fetch_value(
+            "select status from training_sessions where session_id = $1", owned.session_id
+        )
+    assert await event_names(database, owned) == ["training.failed"]
+    assert status == "configured", "the new configuration can be used"
+    assert await jobs_of(database, owned) == []
