@@ -17,7 +17,7 @@ from foretide.stack.ports import Ports
 from foretide.stack.secret_file import SecretFile
 from foretide.stack.server import Server, environment_without
 from shared.problems import Category, ProblemError
-from shared.storage.keys import BUCKETS, UPLOAD_STAGING
+from shared.storage.keys import UPLOAD_STAGING
 from shared.storage.s3 import S3Store
 from shared.storage.s3_location import parse_s3_url
 
@@ -72,6 +72,7 @@ class SeaweedServer(Server):
     async def _takes_objects(self) -> bool:
         store = await S3Store.open(parse_s3_url(self.url))
         try:
+            await store.ensure_buckets()
             await store.put(UPLOAD_STAGING, _PROBE, b"")
             await store.delete_many(UPLOAD_STAGING, [_PROBE])
         except ProblemError:
@@ -91,7 +92,6 @@ class SeaweedServer(Server):
             # Relative to its own folder: a socket's path may have 107 characters at most.
             *("-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"),
-            f"-bucket={','.join(sorted(BUCKETS))}",
         ]
 
     def _environment(self) -> dict[str, str]:

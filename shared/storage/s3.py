@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiobotocore.config import AioConfig  # type: ignore[import-untyped]
 from aiobotocore.session import AioSession, get_session  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from shared.problems import ProblemError
 from shared.storage.blocks import Tally, blocks
@@ -89,9 +90,7 @@ class S3Store(ObjectStore):
             try:
                 await self._head_bucket(bucket)
             except ObjectNotFound:
-                with s3_errors(bucket):
-                    await self._client.create_bucket(Bucket=bucket, **self._placement())
-                log.info("bucket created", bucket=bucket)
+                await self._create_bucket(bucket)
             except StoreRefused as error:
                 log.warning("bucket not visible", bucket=bucket, reason=str(error))
 
@@ -221,6 +220,18 @@ class S3Store(ObjectStore):
         with s3_errors(bucket, ""):
             async with asyncio.timeout(_READY_SECONDS):
                 await self._client.head_bucket(Bucket=bucket)
+
+    async def _create_bucket(self, bucket: str) -> None:
+        with s3_errors(bucket):
+            try:
+                await self._client.create_bucket(Bucket=bucket, **self._placement())
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 409:
+                    raise
+                # Another service, starting at the same moment, was faster; if it was a stranger, this is refused.
+                await self._client.head_bucket(Bucket=bucket)
+            else:
+                log.info("bucket created", bucket=bucket)
 
     def _placement(self) -> dict[str, Any]:
         region = self._location.region

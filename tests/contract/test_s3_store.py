@@ -42,6 +42,22 @@ async def test_opening_creates_the_buckets_that_are_missing(s3_url: str, client:
         await store.delete_many(ML_ARTIFACTS, ["models/a"])
 
 
+async def test_a_bucket_that_another_service_creates_first_is_as_good(s3: S3Store, s3_url: str, client: Any) -> None:
+    await client.delete_bucket(Bucket=ML_ARTIFACTS)
+    late = await S3Store.open(parse_s3_url(s3_url))
+
+    async def be_faster(**_: Any) -> None:
+        await client.create_bucket(Bucket=ML_ARTIFACTS)
+
+    late._client.meta.events.register("before-call.s3.CreateBucket", be_faster)
+    try:
+        await late.ensure_buckets()
+        await late.put(ML_ARTIFACTS, "models/a", b".")
+        await late.delete_many(ML_ARTIFACTS, ["models/a"])
+    finally:
+        await late.close()
+
+
 async def test_a_missing_bucket_is_a_wrong_set_up_and_not_an_absent_object(s3: S3Store, client: Any) -> None:
     await client.delete_bucket(Bucket=ML_ARTIFACTS)
 
