@@ -59,7 +59,7 @@ async def put_plot(store: ObjectStore, row: Record, plot: str, path: Path) -> Re
     info = await patiently(
         "to store a plot", lambda: put_file(store, TRAINING_RESULTS, key, path, content_type="image/png")
     )
-    return Reference(bucket=TRAINING_RESULTS, key=key, sha256=info.sha256, bytes=info.size)
+    return info.reference
 
 
 async def may_share(transaction: Transaction, twin: Record) -> bool:

@@ -142,7 +142,7 @@ class DatasetGeneration:
         store = self._service.store
         parts = zip(_PARTS, dataset_keys(job.row), strict=True)
         return {
-            name: await _put(store, TRAINING_DATASETS, key, folder / file, content_type)
+            name: (await put_file(store, TRAINING_DATASETS, key, folder / file, content_type=content_type)).reference
             for (name, file, content_type), key in parts
         }
 
@@ -204,11 +204,6 @@ def dataset_keys(row: Record) -> list[str]:
     """The keys of the array file, the manifest and the scalers, as the row reserves them."""
     key = str(row["storage_path"])
     return [key, *(key.removesuffix(".npz") + suffix for suffix in (".manifest.json", ".scalers.skops"))]
-
-
-async def _put(store: ObjectStore, bucket: str, key: str, path: Path, content_type: str) -> Reference:
-    info = await put_file(store, bucket, key, path, content_type=content_type)
-    return Reference(bucket=bucket, key=key, sha256=info.sha256, bytes=info.size)
 
 
 async def _record_plots(transaction: Transaction, row: Record, made: Made) -> None:

@@ -25,7 +25,6 @@ from shared.runtime.child import run_in_child
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import TRAINING_RESULTS
-from shared.storage.port import StoredObject
 from shared.storage.transfer import get_file, put_file
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import current_trace_id
@@ -123,10 +122,10 @@ class Filing:
                 folder / "document.json.gz",
                 content_type="application/gzip",
             )
-            references = {"document": _reference(document)}
+            references = {"document": document.reference}
             stamp = row["results_file_path"].rpartition("training_results_")[2].removesuffix(".json.gz")
             model = next(folder.glob("model.*"))
-            references["model"] = _reference(
+            references["model"] = (
                 await put_file(
                     store,
                     TRAINING_RESULTS,
@@ -134,12 +133,12 @@ class Filing:
                     model,
                     content_type="application/octet-stream",
                 )
-            )
+            ).reference
             for plot in sorted(folder.glob("*.png")):
                 key = f"{event.session_id}/plots/{event.job_id}/{plot.name}"
-                references[plot.stem] = _reference(
+                references[plot.stem] = (
                     await put_file(store, TRAINING_RESULTS, key, plot, content_type="image/png")
-                )
+                ).reference
         self._tell(row, event, 100.0)
         return {name: reference.model_dump(mode="json") for name, reference in references.items()}
 
@@ -275,7 +274,3 @@ def _performance(event: ModelTrained) -> dict[str, Any]:
         "epochs_completed": event.epochs_completed,
         "attempt": event.attempt,
     }
-
-
-def _reference(info: StoredObject) -> Reference:
-    return Reference(bucket=info.bucket, key=info.key, sha256=info.sha256, bytes=info.size)

@@ -66,13 +66,13 @@ async def _start(
 async def _tell_refusal(
     transaction: Transaction, user_id: UUID, session: Record, problem: Problem, *, promised: bool
 ) -> None:
-    conflict = problem.category is Category.CONFLICT
-    # Configured anew before its promised run could begin: whoever waits for that run must learn that none comes.
-    overtaken = promised and conflict and session["status"] == SessionStatus.CONFIGURED
-    if not overtaken and (
-        # A run is under way, or the session is busy: nothing to end, and nothing new to tell.
-        conflict or not await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem)
-    ):
+    if problem.category is Category.CONFLICT:
+        # A run is under way, or the session is busy: nothing to end, and nothing new to tell. Unless it was configured
+        # anew before its promised run could begin: whoever waits for that run must learn that none comes.
+        is_news = promised and session["status"] == SessionStatus.CONFIGURED
+    else:
+        is_news = await move(transaction, session["session_id"], SessionStatus.FAILED, problem=problem)
+    if not is_news:
         log.info("run not started", session_id=session["session_id"], problem=problem.detail)
         return
     await outbox.record(

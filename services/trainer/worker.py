@@ -141,7 +141,7 @@ class ModelTraining:
                 path,
                 content_type=content_type,
             )
-            artifacts[path.stem] = Reference(bucket=info.bucket, key=info.key, sha256=info.sha256, bytes=info.size)
+            artifacts[path.stem] = info.reference
         return artifacts
 
     async def _commit(

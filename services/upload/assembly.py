@@ -128,16 +128,16 @@ async def _build(database: Database, reader: FileReader, upload: Record) -> tupl
         )
     folder = f"{upload['user_id']}/{upload['storage_id']}"
     stream = _joined(reader.store, chunks)
-    raw = await reader.store.put(TRAINING_FILES, f"{folder}/raw.csv", stream, content_type="text/csv")
-    raw_reference = Reference(bucket=raw.bucket, key=raw.key, sha256=raw.sha256, bytes=raw.size)
-    _verify_whole(upload, raw_reference)
+    stored = await reader.store.put(TRAINING_FILES, f"{folder}/raw.csv", stream, content_type="text/csv")
+    raw = stored.reference
+    _verify_whole(upload, raw)
     canonical, analysis = await reader.read(
-        raw_reference,
+        raw,
         file_name=upload["file_name"],
         overrides=upload["overrides"],
         canonical_key=f"{folder}/canonical.parquet",
     )
-    return raw_reference.model_dump(mode="json"), canonical.model_dump(mode="json"), analysis
+    return raw.model_dump(mode="json"), canonical.model_dump(mode="json"), analysis
 
 
 async def _joined(store: ObjectStore, chunks: list[Record]) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from services.upload.announcement import file_uploaded
 from services.upload.documents import FileType
-from shared.database.pool import Transaction
+from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import FileUploaded, Reference, SessionCreated
 from shared.sessions.rows import move
@@ -26,6 +26,18 @@ class ReadFile:
     raw: Reference
     canonical: Reference
     analysis: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Record, file_id: UUID, file_type: FileType) -> ReadFile:
+        """As a row of uploads, forecast jobs or a session's files has it."""
+        return cls(
+            file_id=file_id,
+            file_name=row["file_name"],
+            file_type=file_type,
+            raw=Reference.model_validate(row["raw"]),
+            canonical=Reference.model_validate(row["canonical"]),
+            analysis=row["analysis"],
+        )
 
     def uploaded(self, session_id: str) -> FileUploaded:
         """The event that says so."""

@@ -62,4 +62,4 @@ class FileReader:
                     parquet_path,
                     content_type="application/vnd.apache.parquet",
                 )
-        return Reference(bucket=stored.bucket, key=stored.key, sha256=stored.sha256, bytes=stored.size), analysis
+        return stored.reference, analysis

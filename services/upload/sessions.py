@@ -10,7 +10,6 @@ from services.upload.chunks import find_upload
 from services.upload.documents import CreateSession, FileDocument, SessionDocument
 from services.upload.opening import ReadFile, open_session
 from shared.database.pool import Record, Transaction
-from shared.events.payloads import Reference
 from shared.problems import Category, ProblemError, not_found
 from shared.web.documents import Page, decode_cursor, encode_cursor
 
@@ -97,14 +96,7 @@ async def _completed_upload(transaction: Transaction, user_id: UUID, upload_id: 
 
 
 def _read_file(upload: Record, file_type: str) -> ReadFile:
-    return ReadFile(
-        file_id=uuid4(),
-        file_name=upload["file_name"],
-        file_type="output" if file_type == "output" else "input",
-        raw=Reference.model_validate(upload["raw"]),
-        canonical=Reference.model_validate(upload["canonical"]),
-        analysis=upload["analysis"],
-    )
+    return ReadFile.of(upload, uuid4(), "output" if file_type == "output" else "input")
 
 
 async def list_sessions(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.events.payloads import Reference
 from shared.storage.errors import InvalidKey, InvalidRange
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
@@ -23,6 +24,11 @@ class StoredObject:
     size: int
     sha256: str
     content_type: str
+
+    @property
+    def reference(self) -> Reference:
+        """As events and rows name it."""
+        return Reference(bucket=self.bucket, key=self.key, sha256=self.sha256, bytes=self.size)
 
 
 @dataclass(frozen=True, slots=True)

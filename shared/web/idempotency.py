@@ -85,7 +85,7 @@ class Once:
 
     def _same(self, row: Record, answer_type: type[Answer]) -> Answer:
         if row["request"] != self.fingerprint:
-            raise _other_request(str(self.key))
+            raise _other_request(self.key)
         return answer_type.model_validate(row["answer"])
 
 

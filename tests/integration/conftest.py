@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers, delete_data
+from services.upload.app import create_app as upload_app
 from shared.bus.rabbit import RabbitBus
 from shared.database.migrate import migrate
 from shared.database.pool import Database
 from shared.delivery.relay import Relay
+from tests.integration.apps import caller, running, settings_for
 from tests.waiting import until
 
 
@@ -61,6 +65,26 @@ async def make_session(database: Database, *, status: str = "uploaded", user_id:
 async def session(database: Database) -> Owned:
     """A fresh session."""
     return await make_session(database)
+
+
+@pytest.fixture
+def user_id() -> UUID:
+    """Somebody who has nothing yet."""
+    return uuid4()
+
+
+@pytest.fixture(scope="module")
+async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
+    """The upload service; a module that tests another one, or with other settings, has its own."""
+    async with running(upload_app(settings_for(servers))) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(application: FastAPI, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
+    """That user, at the application."""
+    async with caller(application, servers, user_id) as made:
+        yield made
 
 
 @pytest.fixture

@@ -52,11 +52,6 @@ async def generous(servers: LocalServers) -> AsyncIterator[list[FastAPI]]:
         yield made
 
 
-@pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
 async def chunk(
     client: httpx.AsyncClient, upload_id: str, index: int, total: int, data: bytes = b"x"
 ) -> httpx.Response:

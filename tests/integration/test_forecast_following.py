@@ -53,11 +53,6 @@ async def results_service(servers: LocalServers) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
 async def reader(results_service: FastAPI, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
     async with caller(results_service, servers, user_id) as made:
         yield made

@@ -28,17 +28,6 @@ async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
-async def client(application: FastAPI, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
-    async with caller(application, servers, user_id) as made:
-        yield made
-
-
-@pytest.fixture
 async def job_id(application: FastAPI, servers: LocalServers, user_id: UUID) -> str:
     return await pending_job(application, servers, user_id)
 

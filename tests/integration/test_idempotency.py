@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,7 +14,7 @@ from services.dataset.app import create_api as dataset_api
 from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
 from shared.database.pool import Database
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller, settings_for
 from tests.integration.chain import write_series
 from tests.waiting import until
 
@@ -24,23 +23,6 @@ pytestmark = pytest.mark.integration
 BODY = {"fileName": "load.csv", "size": 10, "totalChunks": 1}
 REPEATABLE_BY_NATURE = {"/api/training/upload-chunk", "/api/training/tus/"}
 """Chunks are known by their upload and their index; a tus upload that nobody got to know expires."""
-
-
-@pytest.fixture(scope="module")
-async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(upload_app(settings_for(servers))) as made:
-        yield made
-
-
-@pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
-async def client(application: FastAPI, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
-    async with caller(application, servers, user_id) as made:
-        yield made
 
 
 async def post(client: httpx.AsyncClient, key: str, **changes: object) -> httpx.Response:

@@ -46,11 +46,6 @@ async def url(application: FastAPI) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
 async def client(url: str, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         base_url=url, headers={"Authorization": f"Bearer {token_of(servers, user_id)}"}, timeout=60, trust_env=False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,30 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from services.upload.app import create_app
 from shared.database.pool import Database
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.chain import write_series
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_app(settings_for(servers))) as made:
-        yield made
-
-
-@pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
-async def client(application: FastAPI, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
-    async with caller(application, servers, user_id) as made:
-        yield made
 
 
 async def named_session(database: Database, user_id: UUID, name: str) -> str:

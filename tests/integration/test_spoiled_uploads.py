@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.upload.app import create_app
@@ -30,18 +28,6 @@ def _zipped(member: str) -> bytes:
     with zipfile.ZipFile(memory, "w") as archive:
         archive.writestr(member, "time,load\n2024-01-01,1\n")
     return memory.getvalue()
-
-
-@pytest.fixture(scope="module")
-async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_app(settings_for(servers))) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(application: FastAPI, servers: LocalServers) -> AsyncIterator[httpx.AsyncClient]:
-    async with caller(application, servers) as made:
-        yield made
 
 
 async def send(client: httpx.AsyncClient, data: bytes, *, name: str = "load.csv") -> tuple[str, httpx.Response]:

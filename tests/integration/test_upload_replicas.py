@@ -50,11 +50,6 @@ async def door(replicas: list[Replica]) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def user_id() -> UUID:
-    return uuid4()
-
-
-@pytest.fixture
 async def client(door: str, servers: LocalServers, user_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(door, servers, user_id) as made:
         yield made

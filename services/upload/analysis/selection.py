@@ -54,6 +54,8 @@ def _firsts(localised: Localised, issues: Sequence[pl.Series]) -> pl.Series:
     utc, steps = localised.utc, localised.steps
     if not utc.null_count() and not steps.repeated and steps.count in (steps.forward, steps.backward):
         return pl.repeat(True, len(utc), dtype=pl.Boolean(), eager=True)
+    if not issues:
+        return utc.is_not_null() & utc.is_first_distinct()
     times = pl.DataFrame([one.alias(str(place)) for place, one in enumerate([utc, *issues])])
     return utc.is_not_null() & times.select(pl.struct(pl.all()).is_first_distinct()).to_series()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from services.upload.analysis.document import AnalysisOverrides, Kind
@@ -29,7 +30,7 @@ class Settled:
         """The way that is taken."""
         return self.candidates[0]
 
-    @property
+    @cached_property
     def issues(self) -> list[Candidate]:
         """Further columns of times, which may say when a row's forecast was issued."""
         return issue_candidates(self.candidates)

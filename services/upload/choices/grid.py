@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from services.upload.choices.excerpt import Excerpt
 from services.upload.choices.steps import Steps
 from services.upload.choices.windows import Windows
-from shared.series.series import Times, Values
+from shared.series.rows import SeriesRows
+from shared.series.sampling import NO_CAUSE, linear, nearest
+from shared.series.series import Series, Times, Values
 
 Presence = NDArray[np.bool_]
 MOST_POINTS = 1_000_000
@@ -41,17 +43,13 @@ class Grid:
 
     def presence(self, times: Times, values: Values) -> Presence:
         """Whether a window may sample there (m,): as the windows' own rules say (algorithms section 3)."""
-        after = np.minimum(np.searchsorted(times, self.moments), len(times) - 1)
-        exact = times[after] == self.moments
-        before = np.where(exact, after, np.maximum(after - 1, 0))
-        known = np.isfinite(values)
+        rows = SeriesRows(Series("", times, values))
         if self.steps.method == "nearest":
-            is_before = ~exact & (self.moments - times[before] <= times[after] - self.moments)
-            found: Presence = known[np.where(is_before, before, after)]
-            return found
-        near = times[after] - times[before] <= (self.steps.max_gap or np.iinfo(np.int64).max)
-        between: Presence = near & known[before]
-        there: Presence = known[after] & (exact | between)
+            found = nearest(rows, self.moments)
+        else:
+            found = linear(rows, self.moments, self.steps.max_gap)
+        assert found.causes is not None
+        there: Presence = found.causes == NO_CAUSE
         return there
 
     def sampled(self, times: Times, values: Values) -> Values:

@@ -17,7 +17,7 @@ def choose_models(validates: bool, wishes: Wishes) -> Chosen[list[dict[str, Any]
     """Models of the registry with modest sizes; their parameters are checked with the whole configuration."""
     if wishes.models is not None:
         return Chosen(wishes.models, ASKED)
-    chosen = [model for model in (*_QUICK, *(_WITH_VALIDATION if validates else ()))]
+    chosen = [*_QUICK, *(_WITH_VALIDATION if validates else ())]
     names = " and ".join(str(model["kind"]) for model in chosen)
     left_out = "" if validates else "; those that need a validation part are left out"
     others = sorted(set(KINDS) - {model["kind"] for model in chosen})

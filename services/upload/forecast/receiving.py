@@ -11,7 +11,7 @@ from services.upload.forecast.file_part import FilePart
 from services.upload.limits import Limits
 from services.upload.quota import check_quota
 from services.upload.reading import FileReader
-from shared.database.pool import Database, Record, Transaction
+from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.payloads import FileRejected, Reference
 from shared.problems import Category, ProblemError, not_found
@@ -62,8 +62,7 @@ async def receive_file(
         )
     try:
         stored = await reader.store.put(FORECAST_UPLOADS, f"{folder}input.csv", part.blocks(), content_type="text/csv")
-        raw = Reference(bucket=stored.bucket, key=stored.key, sha256=stored.sha256, bytes=stored.size)
-        answer = await _read_and_keep(database, reader, user_id, job_id, file_name, raw, limits, once)
+        answer = await _read_and_keep(database, reader, user_id, job_id, file_name, stored.reference, limits, once)
     except BaseException:
         await asyncio.shield(_discard(database, reader.store, job_id))
         raise
@@ -151,16 +150,10 @@ async def _remove(database: Database, store: ObjectStore, job: Record) -> None:
 
 async def _tell_rejection(database: Database, user_id: UUID, job_id: UUID, file_name: str, error: ProblemError) -> None:
     async with database.transaction() as transaction:
-        await _record_rejection(transaction, user_id, job_id, file_name, error)
-
-
-async def _record_rejection(
-    transaction: Transaction, user_id: UUID, job_id: UUID, file_name: str, error: ProblemError
-) -> None:
-    await outbox.record(
-        transaction,
-        FileRejected(upload_id=str(job_id), file_name=file_name, problem=error.problem),
-        source="upload",
-        session_id=str(job_id),
-        user_id=user_id,
-    )
+        await outbox.record(
+            transaction,
+            FileRejected(upload_id=str(job_id), file_name=file_name, problem=error.problem),
+            source="upload",
+            session_id=str(job_id),
+            user_id=user_id,
+        )

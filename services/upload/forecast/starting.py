@@ -17,7 +17,6 @@ from services.upload.opening import ReadFile, open_session
 from services.upload.reading import FileReader
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
-from shared.events.payloads import Reference
 from shared.jobs.datasets import ask_for_dataset
 from shared.problems import Category, ProblemError
 from shared.runtime.child import run_in_child
@@ -102,14 +101,7 @@ async def _file_of(transaction: Transaction, job: Record) -> ReadFile:
         )
         assert row is not None
         source, file_id = row, row["id"]
-    return ReadFile(
-        file_id=file_id,
-        file_name=source["file_name"],
-        file_type="input",
-        raw=Reference.model_validate(source["raw"]),
-        canonical=Reference.model_validate(source["canonical"]),
-        analysis=source["analysis"],
-    )
+    return ReadFile.of(source, file_id, "input")
 
 
 async def _read_as_asked(reader: FileReader, user_id: UUID, job_id: UUID, file: ReadFile, wishes: Wishes) -> ReadFile:
