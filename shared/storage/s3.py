@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from aiobotocore.config import AioConfig  # type: ignore[import-untyped]
 from aiobotocore.session import AioSession, get_session  # type: ignore[import-untyped]
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from shared.problems import ProblemError
 from shared.storage.blocks import Tally, blocks
@@ -222,16 +221,15 @@ class S3Store(ObjectStore):
                 await self._client.head_bucket(Bucket=bucket)
 
     async def _create_bucket(self, bucket: str) -> None:
-        with s3_errors(bucket):
-            try:
+        try:
+            with s3_errors(bucket):
                 await self._client.create_bucket(Bucket=bucket, **self._placement())
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 409:
-                    raise
-                # Another service, starting at the same moment, was faster; if it was a stranger, this is refused.
-                await self._client.head_bucket(Bucket=bucket)
-            else:
-                log.info("bucket created", bucket=bucket)
+        except StoreRefused:
+            with suppress(ObjectNotFound, StoreRefused):
+                # Another service, starting at the same moment, was faster.
+                return await self._head_bucket(bucket)
+            raise
+        log.info("bucket created", bucket=bucket)
 
     def _placement(self) -> dict[str, Any]:
         region = self._location.region
