@@ -149,7 +149,7 @@ def kill(stack: RunningStack, part: str) -> int:
 async def all_events(stack: RunningStack, listener: Outsider, session_id: str) -> None:
     """Wait for the last event, then check: once each, numbered without holes, in order."""
     await until(
-        lambda: listener.names(session_id)["training.completed"] == 1, seconds=60, what="training.completed heard"
+        lambda: listener.names(session_id)["training.completed"] == 1, seconds=150, what="training.completed heard"
     )
     assert listener.names(session_id) == EXPECTED
     numbers = [int(event["sequence"]) for event in listener.of(session_id)]

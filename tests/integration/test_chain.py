@@ -73,7 +73,7 @@ async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when
     stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=200)
-    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
     path = f"/api/training/sessions/{session_id}"
     async with watch(stack.url, stack.token, session_id) as messages:
         await client.call("DELETE", path)
@@ -141,7 +141,7 @@ async def test_f27_f28_a_session_completes_although_every_service_is_killed_once
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=20)
     if moment == "training":
-        await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+        await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
     for part in parts:
         killed = kill(stack, part)
         await until(lambda p=part, k=killed: stack.supervisor.process_ids.get(p, k) != k, what=f"{part} started again")
@@ -188,7 +188,7 @@ async def test_a_session_completes_although_an_external_broker_is_stopped_for_20
     assert external.stack.bus_url == external.broker.url
     session_id = await begin_session(external.client, tmp_path, epochs=20)
     listener = external.listener
-    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
     await external.broker.stop()
     # The one wait that is the test itself: the outage.
     await asyncio.sleep(20)
@@ -202,7 +202,7 @@ async def test_f23_no_success_is_said_while_the_store_is_away_and_the_run_comple
 ) -> None:
     session_id = await begin_session(external.client, tmp_path, epochs=20)
     listener = external.listener
-    await until(lambda: listener.names(session_id)["training.started"], seconds=60, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
     await external.store.stop()
     # The one wait that is the test itself: the outage.
     await asyncio.sleep(10)

@@ -80,7 +80,7 @@ async def generated(
             )
         return row if row is not None and row["status"] in ("ready", "failed") else None
 
-    row: Record = await until(ended, seconds=60, what="the dataset ended")
+    row: Record = await until(ended, seconds=180, what="the dataset ended")
     return row
 
 

@@ -98,7 +98,7 @@ async def test_a_job_completes_although_upload_and_results_are_killed_and_its_de
     async def purged() -> bool:
         return bool((await client.call("GET", f"{path}/deletion"))["status"] == "deleted")
 
-    await until(purged, seconds=60, what="the session is gone")
+    await until(purged, seconds=150, what="the session is gone")
     with pytest.raises(ProblemError, match="not found"):
         await client.call("GET", f"/api/forecast/{job_id}")
     objects = stack.servers.data_directory / "objects"
@@ -115,7 +115,7 @@ async def test_a_job_that_is_cancelled_fails_with_the_reason_and_can_be_started_
     async def training() -> bool:
         return bool((await client.status(session_id))["phase"] == "training")
 
-    await until(training, seconds=60, what="the session trains")
+    await until(training, seconds=150, what="the session trains")
     await client.call("POST", f"/api/training/cancel/{session_id}")
     job = await ended(client, job_id)
     assert (job["status"], job["problem"]["category"]) == ("failed", "CANCELLED")

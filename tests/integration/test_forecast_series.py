@@ -69,7 +69,7 @@ async def test_windows_see_the_forecast_that_was_known_at_their_reference_time(
             assert row["status"] != "failed", row["problem"]
             return row if row["status"] == "ready" else None
 
-        row: Record = await until(ready, seconds=60, what="the dataset is ready")
+        row: Record = await until(ready, seconds=180, what="the dataset is ready")
         await get_file(api.state.service.store, TRAINING_DATASETS, row["storage_path"], tmp_path / "dataset.npz")
 
     dataset = read_dataset(tmp_path / "dataset.npz", row["metadata"]["manifest"])

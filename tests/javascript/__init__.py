@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ async def script(name: str, *arguments: str, environment: Mapping[str, str]) -> 
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, **environment},
         limit=16 * 1024 * 1024,
+        start_new_session=True,
     )
     assert process.stdout is not None
 
@@ -35,6 +37,7 @@ async def script(name: str, *arguments: str, environment: Mapping[str, str]) -> 
     try:
         yield lines(process.stdout)
     finally:
-        if process.returncode is None:
-            process.kill()
+        # The program is a wrapper that runs Node as its child: both have to go.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

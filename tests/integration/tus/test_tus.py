@@ -297,6 +297,9 @@ async def test_a_client_gets_over_a_server_that_is_killed_and_started_again(
             if event["event"] == "accepted" and event["bytes"] == half:
                 await process.kill()
                 await process.start()
+            # Node may linger: an answer that came before its request was sent to the end keeps a connection.
+            if event["event"] in ("success", "error"):
+                break
         assert heard[-1]["event"] == "success", heard[-1]
         answers = of(heard, "answer")
         assert [answer["method"] for answer in answers].count("POST") == 1, "it was not begun anew"
