@@ -22,6 +22,7 @@ from shared.series.parameters.neural import (
     DenseParameters,
     LSTMParameters,
 )
+from shared.series.parameters.trees import LightGBMParameters
 
 _ALL: tuple[type[ModelParameters], ...] = (
     LinearParameters,
@@ -29,6 +30,7 @@ _ALL: tuple[type[ModelParameters], ...] = (
     DLinearParameters,
     SVRDirectParameters,
     SVRMIMOParameters,
+    LightGBMParameters,
     DenseParameters,
     CNNParameters,
     CNN2DParameters,
@@ -36,7 +38,13 @@ _ALL: tuple[type[ModelParameters], ...] = (
     ARLSTMParameters,
 )
 KINDS = {str(parameters.model_fields["kind"].default): parameters for parameters in _ALL}
-_OLDER_NAMES = {"AR LSTM": "ARLSTM", "AR_LSTM": "ARLSTM", "SVR_dir": "SVRDirect", "SVR_MIMO": "SVRMIMO"}
+_OLDER_NAMES = {
+    "AR LSTM": "ARLSTM",
+    "AR_LSTM": "ARLSTM",
+    "SVR_dir": "SVRDirect",
+    "SVR_MIMO": "SVRMIMO",
+    "LGBMR": "LightGBM",
+}
 """Names that earlier clients send."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 import tensorflow as tf
 
@@ -22,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Linear": {},
     "NLinear": {},
     "DLinear": {"average_steps": 3},
+    "LightGBM": {"trees": 2, "least_samples": 2},
     "SVRDirect": {},
     "SVRMIMO": {"kernel": "rbf", "max_samples": 40},
     "Dense": {**_NEURAL, "layers": 1, "units": 4},
@@ -78,6 +80,7 @@ def test_f63_every_model_trains_forecasts_saves_and_reloads_for_every_shape(
     reloaded = model_class(kind).load(tmp_path, parameters, outputs)
 
     assert len(history.epochs) == history.epochs_requested if history.epochs_requested else history.epochs
+    assert orjson.dumps([history.epochs, history.chosen])
     assert forecast.shape == (len(data.validation_inputs), *outputs)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name] == [model.file_name]
     assert np.array_equal(reloaded.predict(data.validation_inputs), forecast)
