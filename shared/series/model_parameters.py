@@ -22,6 +22,7 @@ from shared.series.parameters.neural import (
     DenseParameters,
     LSTMParameters,
 )
+from shared.series.parameters.stepwise import LinearStepwiseParameters, SVRStepwiseParameters
 from shared.series.parameters.trees import LightGBMParameters
 
 _ALL: tuple[type[ModelParameters], ...] = (
@@ -30,6 +31,8 @@ _ALL: tuple[type[ModelParameters], ...] = (
     DLinearParameters,
     SVRDirectParameters,
     SVRMIMOParameters,
+    LinearStepwiseParameters,
+    SVRStepwiseParameters,
     LightGBMParameters,
     DenseParameters,
     CNNParameters,

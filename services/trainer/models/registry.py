@@ -14,6 +14,8 @@ MODELS = {
     "DLinear": "services.trainer.models.closed_form:DLinear",
     "SVRDirect": "services.trainer.models.svr:SVRDirect",
     "SVRMIMO": "services.trainer.models.svr:SVRMIMO",
+    "LinearStepwise": "services.trainer.models.stepwise:LinearStepwise",
+    "SVRStepwise": "services.trainer.models.stepwise:SVRStepwise",
     "LightGBM": "services.trainer.models.boosting:LightGBM",
     "Dense": "services.trainer.models.dense:Dense",
     "CNN": "services.trainer.models.cnn:CNN",

@@ -23,6 +23,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "Linear": {},
     "NLinear": {},
     "DLinear": {"average_steps": 3},
+    "LinearStepwise": {},
+    "SVRStepwise": {"max_samples": 60},
     "LightGBM": {"trees": 2, "least_samples": 2},
     "SVRDirect": {},
     "SVRMIMO": {"kernel": "rbf", "max_samples": 40},
@@ -90,7 +92,7 @@ def test_f63_every_model_trains_forecasts_saves_and_reloads_for_every_shape(
 def test_f63_only_reference_variants_refuse_a_shape_and_they_do_it_by_name() -> None:
     picky = {kind for kind in SMALL if not all(_fits(kind, *shapes) for shapes in SHAPES)}
 
-    assert picky == {"CNN2D"}
+    assert picky == {"CNN2D", "LinearStepwise", "SVRStepwise"}
     for kind in picky:
         with pytest.raises(ProblemError, match=kind) as raised:
             check_sizes(parse_model({"kind": kind}), (6, 1), (4, 1), 100)

@@ -133,6 +133,8 @@ def test_f76_layers_of_the_wrong_type_or_size_are_refused_by_name(layers: Any) -
         ({"kind": "SVRDirect", "C": 0}, "SVRDirect.C"),
         ({"kind": "SVRDirect", "gamma": "large"}, "SVRDirect.gamma"),
         ({"kind": "SVRMIMO", "max_samples": 1_000_000}, "SVRMIMO.max_samples"),
+        ({"kind": "SVRStepwise", "kernel": "cubic"}, "SVRStepwise.kernel"),
+        ({"kind": "LinearStepwise", "ridge": 1.0}, "LinearStepwise.ridge"),
         ({"kind": "LightGBM", "strategy": "all"}, "LightGBM.strategy"),
         ({"kind": "LightGBM", "trees": 10_000_000}, "LightGBM.trees"),
         ({"kind": "CNN", "filters": 3, "units": 4}, "CNN.units"),
