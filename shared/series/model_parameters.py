@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters
+from shared.series.parameters.ensemble import EnsembleParameters
 from shared.series.parameters.kernel import SVRDirectParameters, SVRMIMOParameters
 from shared.series.parameters.linear import DLinearParameters, LinearParameters, NLinearParameters
 from shared.series.parameters.neural import (
@@ -39,6 +40,7 @@ _ALL: tuple[type[ModelParameters], ...] = (
     CNN2DParameters,
     LSTMParameters,
     ARLSTMParameters,
+    EnsembleParameters,
 )
 KINDS = {str(parameters.model_fields["kind"].default): parameters for parameters in _ALL}
 _OLDER_NAMES = {

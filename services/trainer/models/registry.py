@@ -22,6 +22,7 @@ MODELS = {
     "CNN2D": "services.trainer.models.cnn:CNN2D",
     "LSTM": "services.trainer.models.lstm:LSTM",
     "ARLSTM": "services.trainer.models.autoregressive:ARLSTM",
+    "Ensemble": "services.trainer.models.ensemble:Ensemble",
 }
 
 

@@ -34,7 +34,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "LSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
     "ARLSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
 }
-SLOW = {"LSTM", "ARLSTM"}
+SMALL["Ensemble"] = {
+    "members": [{"kind": kind, **SMALL[kind]} for kind in ("Linear", "NLinear", "LightGBM", "Dense", "CNN2D")],
+    "size": 4,
+}
+SLOW = {"LSTM", "ARLSTM", "Ensemble"}
 FEATURES = [(1, 1), (9, 1), (9, 2), (2, 3)]
 STEPS = [(5, 5), (6, 4), (3, 1)]
 SHAPES = [((steps[0], columns[0]), (steps[1], columns[1])) for columns in FEATURES for steps in STEPS]
