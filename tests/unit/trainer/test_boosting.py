@@ -83,6 +83,23 @@ def test_of_too_many_rows_some_are_drawn_and_the_user_is_told(strategy: str, wha
     assert f"100 of {what}" in history.warnings[0]
 
 
+@pytest.mark.parametrize(
+    "strategy, count, constant",
+    [("direct", 1, False), ("direct", 10, False), ("direct", 100, True), ("step", 1, False), ("step", 10, False)],
+)
+def test_windows_that_nothing_can_be_learned_from_give_the_targets_mean(
+    strategy: str, count: int, constant: bool, data: TrainingData
+) -> None:
+    """One window, fewer than two leaves need, or inputs that are all the same."""
+    inputs, targets = data.inputs[:count], data.targets[:count]
+    few = TrainingData(np.ones_like(inputs) if constant else inputs, targets, inputs, targets)
+
+    model, _ = _trained(few, strategy=strategy, least_samples=20)
+
+    mean = targets.mean(axis=0 if strategy == "direct" else (0, 1))
+    assert np.allclose(model.predict(inputs), mean, rtol=0, atol=1e-6)
+
+
 def test_training_ends_when_its_time_is_over_with_a_booster_for_every_step(data: TrainingData) -> None:
     model, history = _trained(data, trees=10_000, patience=10_000, time_limit_seconds=0.05)
 
