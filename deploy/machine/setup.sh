@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a bare machine ready for Foretide: RabbitMQ, a virtual environment, locked dependencies.
+# Makes a bare machine ready for Foretide: RabbitMQ, OpenMP, a virtual environment, locked dependencies.
 # What is there already is left alone; a second run takes a moment.
 set -eu
 
@@ -59,6 +59,14 @@ find_rabbitmq() {
     return 1
 }
 
+# LightGBM's package brings everything but this.
+find_openmp() {
+    case "$(uname -s)" in
+        Darwin) [ -e /opt/homebrew/opt/libomp/lib/libomp.dylib ] || [ -e /usr/local/opt/libomp/lib/libomp.dylib ] ;;
+        *) "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null ;;
+    esac
+}
+
 find_python() {
     for candidate in python3.13 python3.12 python3.11 python3; do
         if command -v "$candidate" >/dev/null 2>&1 &&
@@ -83,6 +91,7 @@ can_make_environment() {
 install_programs() {
     wanted=
     find_rabbitmq || wanted="rabbitmq-server"
+    find_openmp || wanted="$wanted libgomp1"
     if ! has_environment && ! can_make_environment; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         wanted="$wanted python$version-venv"
@@ -100,6 +109,7 @@ install_programs() {
         esac
     elif command -v brew >/dev/null 2>&1; then
         case "$wanted" in *rabbitmq-server*) brew install --quiet rabbitmq ;; esac
+        case "$wanted" in *libgomp1*) brew install --quiet libomp ;; esac
     else
         echo "Please install with this system's package manager: $wanted" >&2
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import shutil
 import sys
@@ -55,7 +56,7 @@ def doctor(data: DataDirectory = DEFAULT_DATA) -> None:
 async def _examine(data: Path) -> list[Finding]:
     findings = [_python(), _program("RabbitMQ", broker_program), _program("PostgreSQL", installed_package)]
     findings += [_package(name, extra) for name, extra in (("tensorflow", "trainer"), ("sklearn", "trainer"))]
-    findings += [_package("polars", "upload"), _package("matplotlib", "results"), _disk(data)]
+    findings += [boosting(), _package("polars", "upload"), _package("matplotlib", "results"), _disk(data)]
     for variable, check in (
         ("FORETIDE_BUS_URL", _bus),
         ("FORETIDE_DATABASE_URL", _database),
@@ -86,6 +87,20 @@ def _package(name: str, extra: str) -> Finding:
     return Finding(
         name, there, "installed" if there else "missing", "" if there else f"pip install 'foretide[{extra}]'"
     )
+
+
+def boosting() -> Finding:
+    """Its own library alone is loaded: importing all of the package would take seconds."""
+    package = find_spec("lightgbm")
+    if package is None or package.origin is None:
+        return _package("lightgbm", "trainer")
+    try:
+        for library in Path(package.origin).parent.glob("lib/lib_lightgbm.*"):
+            ctypes.CDLL(str(library))
+    except OSError as error:
+        system = "brew install libomp" if sys.platform == "darwin" else "apt-get install libgomp1"
+        return Finding("lightgbm", False, str(error), f"{system}, or run deploy/machine/setup.sh again.")
+    return Finding("lightgbm", True, "installed")
 
 
 def _disk(data: Path) -> Finding:

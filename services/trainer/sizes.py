@@ -10,8 +10,27 @@ def check_sizes(parameters: ModelParameters, inputs: Shape, outputs: Shape, wind
     """For windows (I, F_in) to (O, F_out), of which ``windows`` are trained on.
 
     Raises DATA_VALIDATION where the kind cannot work for these shapes, and RESOURCE_EXHAUSTION where the model would
-    be larger than any machine here can hold.
+    be larger than any machine here can hold; of an ensemble, where this is so for all members.
     """
+    problems: list[ProblemError] = []
+    for one in parameters.alternatives():
+        try:
+            return _check(one, inputs, outputs, windows)
+        except ProblemError as error:
+            problems.append(error)
+    first = problems[0]
+    if len(problems) == 1:
+        raise first
+    raise ProblemError(
+        first.problem.category,
+        title="No member of the ensemble can be trained",
+        detail=f"{parameters.kind}: {' '.join(error.problem.detail for error in problems)}",
+        recovery=first.problem.recovery,
+        status=first.problem.status,
+    )
+
+
+def _check(parameters: ModelParameters, inputs: Shape, outputs: Shape, windows: int) -> None:
     refusal = parameters.refusal(inputs, outputs)
     if refusal is not None:
         raise ProblemError(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters
+from shared.series.parameters.ensemble import EnsembleParameters
 from shared.series.parameters.kernel import SVRDirectParameters, SVRMIMOParameters
 from shared.series.parameters.linear import DLinearParameters, LinearParameters, NLinearParameters
 from shared.series.parameters.neural import (
@@ -22,6 +23,8 @@ from shared.series.parameters.neural import (
     DenseParameters,
     LSTMParameters,
 )
+from shared.series.parameters.stepwise import LinearStepwiseParameters, SVRStepwiseParameters
+from shared.series.parameters.trees import LightGBMParameters
 
 _ALL: tuple[type[ModelParameters], ...] = (
     LinearParameters,
@@ -29,14 +32,24 @@ _ALL: tuple[type[ModelParameters], ...] = (
     DLinearParameters,
     SVRDirectParameters,
     SVRMIMOParameters,
+    LinearStepwiseParameters,
+    SVRStepwiseParameters,
+    LightGBMParameters,
     DenseParameters,
     CNNParameters,
     CNN2DParameters,
     LSTMParameters,
     ARLSTMParameters,
+    EnsembleParameters,
 )
 KINDS = {str(parameters.model_fields["kind"].default): parameters for parameters in _ALL}
-_OLDER_NAMES = {"AR LSTM": "ARLSTM", "AR_LSTM": "ARLSTM", "SVR_dir": "SVRDirect", "SVR_MIMO": "SVRMIMO"}
+_OLDER_NAMES = {
+    "AR LSTM": "ARLSTM",
+    "AR_LSTM": "ARLSTM",
+    "SVR_dir": "SVRDirect",
+    "SVR_MIMO": "SVRMIMO",
+    "LGBMR": "LightGBM",
+}
 """Names that earlier clients send."""
 
 

@@ -68,7 +68,7 @@ def _progress(epoch: Epoch) -> dict[str, Any]:
     return {
         "type": "progress",
         "phase": "training",
-        "fraction": epoch.epoch / epoch.epochs,
+        "fraction": epoch.share,
         "epoch": epoch.epoch,
         "epochs": epoch.epochs,
         "loss": epoch.loss,
@@ -123,4 +123,4 @@ def _named(features: list[str], scalers: list[dict[str, Any]]) -> list[dict[str,
 
 
 def _software(model: Forecaster) -> dict[str, str]:
-    return {name: import_module(name).__version__ for name in ("numpy", *model.libraries)}
+    return {name: import_module(name).__version__ for name in ("numpy", *model.computed_with)}

@@ -57,6 +57,13 @@ class Epoch:
     loss: float
     val_loss: float | None
     eta_seconds: float | None = None
+    part: float | None = None
+    """Share of the whole work that is done where an epoch is told of before its end."""
+
+    @property
+    def share(self) -> float:
+        """Share of the whole work that is done."""
+        return self.epoch / self.epochs if self.part is None else self.part
 
 
 Report = Callable[[Epoch], None]
@@ -87,7 +94,7 @@ class Forecaster(ABC):
     file_name: ClassVar[str]
     """What its file is called; the suffix says in which format it is kept."""
     libraries: ClassVar[tuple[str, ...]]
-    """Modules that compute and read it; their versions are kept with it."""
+    """Modules that compute and read its kind."""
 
     def __init__(self, parameters: ModelParameters) -> None:
         self.parameters = parameters
@@ -127,6 +134,11 @@ class Forecaster(ABC):
     @abstractmethod
     def load(cls, folder: Path, parameters: ModelParameters, output_shape: tuple[int, int]) -> Self:
         """Read what :meth:`save` wrote: our own file, checked by its hash before. Never unpickles."""
+
+    @property
+    def computed_with(self) -> tuple[str, ...]:
+        """Modules that compute and read it; their versions are kept with it."""
+        return self.libraries
 
     @property
     @abstractmethod

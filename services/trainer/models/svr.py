@@ -158,10 +158,12 @@ class KernelMachines(Forecaster):
 class SVRDirect(KernelMachines):
     """A machine for each step and target."""
 
+    learned_from: ClassVar[str] = "windows"
+
     def rows_to_learn(self, data: TrainingData, history: History) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """See :class:`KernelMachines`: windows; the step does not matter."""
         limit, seed = self.settings.max_samples, self.settings.seed
-        windows = drawn(len(data.inputs), limit, seed, history, what="windows", parameter="max_samples")
+        windows = drawn(len(data.inputs), limit, seed, history, what=self.learned_from, parameter="max_samples")
         return windows, np.zeros(len(windows), dtype=np.int64), _flat(data.targets[windows])
 
     def step_kernel(self, these: NDArray[np.int64], those: NDArray[np.int64]) -> Array | float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,10 @@ class ModelParameters(BaseModel):
 
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def alternatives(self) -> Sequence[ModelParameters]:
+        """What is trained one after the other, where one of them that works is enough: else this alone."""
+        return [self]
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
         """Roughly how many numbers the model has, or holds while it is solved."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.series import metrics
-from shared.series.configuration import Configuration, parse_configuration
 from shared.series.dataset import Dataset, build_dataset
 from shared.series.scalers import Scaler
-from shared.series.series import Series
 from tests.reference.windows import make_windows
 from tests.unit.series.examples import as_rows
-
-CASES = sorted(path for path in (Path(__file__).parents[2] / "golden").iterdir() if path.is_dir())
-_FIELDS = ("series", "time_steps", "timezone", "time_features", "scaling", "split")
-
-
-def load(case: Path, **changes: Any) -> tuple[Configuration, dict[int, Series]]:
-    document = json.loads((case / "configuration.json").read_text(encoding="utf-8"))
-    wanted = {name: value for name, value in document.items() if name in _FIELDS}
-    wanted["time_features"] = {name: value for name, value in wanted.get("time_features", {}).items() if value}
-    configuration = parse_configuration({**wanted, **changes})
-    return configuration, {
-        place: read(case / entry.file, entry.label) for place, entry in enumerate(configuration.series)
-    }
-
-
-def read(path: Path, name: str) -> Series:
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.reader(file, delimiter=";"))[1:]
-    times = [int(datetime.fromisoformat(row[0]).replace(tzinfo=UTC).timestamp()) * 10**9 for row in rows]
-    values = [float(row[1]) if row[1] else np.nan for row in rows]
-    return Series(name, np.array(times, dtype=np.int64), np.array(values))
+from tests.unit.series.golden_cases import CASES, check_evaluation, load
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
@@ -107,22 +81,4 @@ def test_metrics_of_the_references_forecasts(case: tuple[Path, Dataset, dict[str
     for model in models:
         forecast = expected[f"{model}_forecast"]
         for target in range(truth.shape[2]):
-            overall = expected[f"{model}_evaluation"][target]
-            by_step = expected[f"{model}_evaluation_by_step"][target]
-            for level in range(1, metrics.LEVELS + 1):
-                if level > truth.shape[1] or np.isnan(overall[level - 1, 1]):
-                    continue
-                y = metrics.averaged(truth[..., target], level)
-                f = metrics.averaged(forecast[..., target], level)
-                np.testing.assert_allclose(measured(y, f), overall[level - 1, 1:], rtol=1e-7)
-                for step in range(y.shape[1]):
-                    expected_step = by_step[level - 1, step]
-                    found = np.array(measured(y[:, step], f[:, step]), dtype=float)
-                    defined = ~np.isnan(expected_step)
-                    np.testing.assert_allclose(found[defined], expected_step[defined], rtol=1e-7)
-
-
-def measured(truth: NDArray[Any], forecast: NDArray[Any]) -> list[float | None]:
-    found = metrics.measure(truth, forecast, naive=None)
-    names = ("mae", "mape", "mse", "rmse", "nrmse", "wape", "smape")
-    return [*(found[name] for name in names), metrics.mase_reference(truth, forecast)]
+            check_evaluation(truth[..., target], forecast[..., target], expected, model, target)

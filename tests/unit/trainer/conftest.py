@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
+from threadpoolctl import threadpool_limits
 
 from services.trainer.models.base import TrainingData
 from shared.series.artifact import write_dataset
@@ -17,6 +19,16 @@ from shared.series.dataset import build_dataset
 from shared.series.manifest import make_manifest
 from shared.series.series import Series
 from tests.synthetic import load_and_temperature, load_configuration
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """As a worker limits its jobs; threads that wait for each other would take most of the time on tiny windows."""
+    for library in ("lightgbm", "sklearn.svm"):
+        import_module(library)
+    with threadpool_limits(1):
+        yield
+
 
 WriteDataset = Callable[[Path, dict[str, Any], Mapping[str, Series]], None]
 MakeData = Callable[..., TrainingData]

@@ -26,6 +26,8 @@ from tests.unit.trainer.conftest import WriteDataset
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 SMALL: dict[str, dict[str, Any]] = {
     "Linear": {"kind": "Linear"},
+    "LightGBM": {"kind": "LightGBM", "trees": 60, "learning_rate": 0.15, "leaves": 7},
+    "Ensemble": {"kind": "Ensemble", "members": [{"kind": "Linear"}, {"kind": "DLinear"}]},
     "Dense": {"kind": "Dense", "layers": 2, "units": 32, "epochs": 8, "batch_size": 64, "learning_rate": 0.005},
 }
 ARTIFACTS = {"scalers.json", "evaluation.json", "history.json", "model_card.json", "forecasts.npz"}
@@ -91,9 +93,9 @@ def test_f42_the_artifacts_suffice_to_load_the_model_and_forecast_the_same(
 
     assert card["input_features"] == ["load", "temperature", "temperature ahead"]
     assert card["dataset_fingerprint"] == dataset.manifest["fingerprint"]
-    assert set(card["software"]) == {"numpy", *model_class(kind).libraries}
-    assert all(card["software"].values())
     model = model_class(card["kind"]).load(folder, parse_model(card["parameters"]), tuple(card["output_shape"]))
+    assert set(card["software"]) == {"numpy", *model.computed_with}
+    assert all(card["software"].values())
     scaled = model.predict(dataset.inputs_scaled[dataset.parts["test"]])
     forecast = dataset.target_scalers[0].inverse(scaled[..., 0])
     with np.load(folder / "forecasts.npz", allow_pickle=False) as arrays:
@@ -187,7 +189,10 @@ def test_progress_goes_through_the_phases_and_never_back(kind: str, trained: Tra
 
     phases = [entry["phase"] for entry in told]
     assert list(dict.fromkeys(phases)) == ["training", "evaluation", "saving"]
-    epochs = [entry for entry in told if entry["phase"] == "training"]
+    training = [entry for entry in told if entry["phase"] == "training"]
+    assert [entry["fraction"] for entry in training] == sorted(entry["fraction"] for entry in training)
+    # Of an ensemble's members it is told before their end, too.
+    epochs = list({entry["epoch"]: entry for entry in training}.values()) if kind == "Ensemble" else training
     assert [entry["epoch"] for entry in epochs] == [entry["epoch"] for entry in history]
     assert [entry["fraction"] for entry in epochs] == [entry["epoch"] / entry["epochs"] for entry in epochs]
     assert [(entry["loss"], entry["val_loss"]) for entry in epochs] == [(e["loss"], e["val_loss"]) for e in history]

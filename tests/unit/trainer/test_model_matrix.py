@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 import tensorflow as tf
 
@@ -22,6 +23,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "Linear": {},
     "NLinear": {},
     "DLinear": {"average_steps": 3},
+    "LinearStepwise": {},
+    "SVRStepwise": {"max_samples": 60},
+    "LightGBM": {"trees": 2, "least_samples": 2},
     "SVRDirect": {},
     "SVRMIMO": {"kernel": "rbf", "max_samples": 40},
     "Dense": {**_NEURAL, "layers": 1, "units": 4},
@@ -30,7 +34,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "LSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
     "ARLSTM": {**_NEURAL, "epochs": 1, "layers": 2, "units": 3},
 }
-SLOW = {"LSTM", "ARLSTM"}
+SMALL["Ensemble"] = {
+    "members": [{"kind": kind, **SMALL[kind]} for kind in ("Linear", "NLinear", "LightGBM", "Dense", "CNN2D")],
+    "size": 4,
+}
+SLOW = {"LSTM", "ARLSTM", "Ensemble"}
 FEATURES = [(1, 1), (9, 1), (9, 2), (2, 3)]
 STEPS = [(5, 5), (6, 4), (3, 1)]
 SHAPES = [((steps[0], columns[0]), (steps[1], columns[1])) for columns in FEATURES for steps in STEPS]
@@ -78,6 +86,7 @@ def test_f63_every_model_trains_forecasts_saves_and_reloads_for_every_shape(
     reloaded = model_class(kind).load(tmp_path, parameters, outputs)
 
     assert len(history.epochs) == history.epochs_requested if history.epochs_requested else history.epochs
+    assert orjson.dumps([history.epochs, history.chosen])
     assert forecast.shape == (len(data.validation_inputs), *outputs)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name] == [model.file_name]
     assert np.array_equal(reloaded.predict(data.validation_inputs), forecast)
@@ -87,7 +96,7 @@ def test_f63_every_model_trains_forecasts_saves_and_reloads_for_every_shape(
 def test_f63_only_reference_variants_refuse_a_shape_and_they_do_it_by_name() -> None:
     picky = {kind for kind in SMALL if not all(_fits(kind, *shapes) for shapes in SHAPES)}
 
-    assert picky == {"CNN2D"}
+    assert picky == {"CNN2D", "LinearStepwise", "SVRStepwise"}
     for kind in picky:
         with pytest.raises(ProblemError, match=kind) as raised:
             check_sizes(parse_model({"kind": kind}), (6, 1), (4, 1), 100)

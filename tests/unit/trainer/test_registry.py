@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from services.trainer.child.job import run_job
-from services.trainer.models.registry import MODELS, load_all
+from services.trainer.models.registry import MODELS, load_all, model_class
 from shared.problems import Category, ProblemError
 from shared.series.model_parameters import KINDS, parse_model
 from shared.series.parameters.base import ModelParameters
@@ -91,6 +91,23 @@ def test_load_all_imports_every_model() -> None:
     assert {path.partition(":")[0] for path in MODELS.values()} <= set(sys.modules)
 
 
+@pytest.mark.parametrize("fault", ["import no_such_library", "raise OSError('libgomp.so.1: cannot open it')"])
+def test_a_model_whose_library_is_not_there_is_refused_by_name_and_the_others_work(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_model.py").write_text(fault)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(MODELS, "Broken", "broken_model:Broken")
+
+    load_all()
+
+    assert model_class("Linear").__name__ == "Linear"
+    with pytest.raises(ProblemError, match="Broken cannot be computed") as raised:
+        model_class("Broken")
+    assert raised.value.problem.category is Category.INTERNAL
+    assert "foretide doctor" in raised.value.problem.recovery[0]
+
+
 @pytest.mark.parametrize("layers", [None, "3", 2.5, True, 0, 17, [], [0], [64, "32"]])
 def test_f76_layers_of_the_wrong_type_or_size_are_refused_by_name(layers: Any) -> None:
     with pytest.raises(ProblemError) as raised:
@@ -116,6 +133,10 @@ def test_f76_layers_of_the_wrong_type_or_size_are_refused_by_name(layers: Any) -
         ({"kind": "SVRDirect", "C": 0}, "SVRDirect.C"),
         ({"kind": "SVRDirect", "gamma": "large"}, "SVRDirect.gamma"),
         ({"kind": "SVRMIMO", "max_samples": 1_000_000}, "SVRMIMO.max_samples"),
+        ({"kind": "SVRStepwise", "kernel": "cubic"}, "SVRStepwise.kernel"),
+        ({"kind": "LinearStepwise", "ridge": 1.0}, "LinearStepwise.ridge"),
+        ({"kind": "LightGBM", "strategy": "all"}, "LightGBM.strategy"),
+        ({"kind": "LightGBM", "trees": 10_000_000}, "LightGBM.trees"),
         ({"kind": "CNN", "filters": 3, "units": 4}, "CNN.units"),
         ({"kind": ["Dense"]}, "models.kind"),
         ({"kind": "x" * 1_000_000}, "models.kind"),
@@ -148,7 +169,7 @@ def test_f76_defaults_are_applied_at_the_border() -> None:
     }
 
 
-@pytest.mark.parametrize("given, meant", [("AR LSTM", "ARLSTM"), ("SVR_dir", "SVRDirect"), ("LSTM", "LSTM")])
+@pytest.mark.parametrize("given, meant", [("AR LSTM", "ARLSTM"), ("SVR_dir", "SVRDirect"), ("LGBMR", "LightGBM")])
 def test_older_names_of_models_are_understood(given: str, meant: str) -> None:
     assert parse_model({"kind": given}).kind == meant
 

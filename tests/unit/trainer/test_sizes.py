@@ -21,6 +21,9 @@ from shared.series.model_parameters import parse_model
         ({"kind": "LSTM", "layers": 16, "units": 4096}, (24, 3), 1000),
         ({"kind": "ARLSTM", "layers": 16, "units": 4096}, (24, 3), 1000),
         ({"kind": "LSTM", "layers": 3, "units": 512, "batch_size": 65536}, (4096, 3), 60_000),
+        ({"kind": "LightGBM", "trees": 10_000, "leaves": 4096}, (24, 3), 1000),
+        ({"kind": "SVRDirect"}, (4096, 3), 1000),
+        ({"kind": "NLinear", "covariates": "all"}, (4096, 3), 1000),
         ({"kind": "Linear"}, (4096, 1000), 1000),
     ],
 )

@@ -1,0 +1,37 @@
+"""Gradient boosting (algorithms section 6)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Literal
+
+from pydantic import Field
+
+from shared.series.parameters.base import ModelParameters, Shape
+
+_NUMBERS_PER_LEAF = 6
+
+
+class LightGBMParameters(ModelParameters):
+    """Boosted trees on the flattened window, on the squared error; the best number of trees on validation is kept."""
+
+    kind: Literal["LightGBM"] = "LightGBM"
+    strategy: Literal["direct", "step"] = Field(
+        default="direct", description="direct: a booster for each step; step: one for all, with the step as a feature."
+    )
+    trees: int = Field(default=300, ge=1, le=10_000, description="At most so many in a booster.")
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    leaves: int = Field(default=31, ge=2, le=4096)
+    least_samples: int = Field(default=20, ge=1, le=1_000_000, description="Rows that a leaf has at least.")
+    column_share: float = Field(default=0.8, gt=0, le=1, description="Share of the columns that each tree sees.")
+    l2: float = Field(default=0.0, ge=0, le=1e6)
+    patience: int = Field(default=20, ge=1, le=10_000, description="Trees without a better validation loss.")
+    max_samples: int = Field(default=500_000, ge=10, le=5_000_000)
+    time_limit_seconds: float | None = Field(
+        default=None, gt=0, le=7 * 86400, description="Shared out among the boosters; each keeps its best trees."
+    )
+
+    def weights(self, inputs: Shape, outputs: Shape) -> int:
+        """Numbers in the leaves and nodes of all trees."""
+        boosters = prod(outputs) if self.strategy == "direct" else outputs[1]
+        return boosters * self.trees * self.leaves * _NUMBERS_PER_LEAF
