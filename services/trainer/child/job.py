@@ -19,6 +19,7 @@ from services.trainer.sizes import check_sizes
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.model_parameters import parse_model
+from shared.series.probabilistic import QUANTILES
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -36,8 +37,9 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     model = model_class(parameters.kind)(parameters)
     history = model.fit(data, lambda epoch: send(_progress(epoch)))
     send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
-    forecast = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
-    evaluation = evaluate(dataset, configuration, target, forecast)
+    test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
+    validation = model.predict(data.validation_inputs)[..., 0] if len(data.validation_inputs) else test[:0]
+    evaluation = evaluate(dataset, configuration, target, validation, test)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     seconds = time.monotonic() - began
     summary = {
@@ -111,11 +113,15 @@ def _save(
     for name, document in (
         ("scalers", scalers),
         ("evaluation", evaluation.document),
+        ("calibration", evaluation.intervals.calibration),
         ("history", losses),
         ("model_card", card),
     ):
         (folder / f"{name}.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     np.savez(folder / "forecasts.npz", **evaluation.arrays)  # type: ignore[arg-type]
+    if evaluation.intervals.quantiles is not None:
+        # Apart from the forecasts: eleven times as large, and no part of the results document.
+        np.savez(folder / "quantiles.npz", shares=QUANTILES, quantiles=evaluation.intervals.quantiles)
 
 
 def _named(features: list[str], scalers: list[dict[str, Any]]) -> list[dict[str, Any]]:
