@@ -80,6 +80,8 @@ def _losses(data: dict[str, Any]) -> str | None:
 
 
 _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE %", "r2": "R2", "mase": "MASE"}
+_SHARES = {"coverage_90": "in 90 %"}
+"""How many truths lay inside the interval that should hold 90 % of them."""
 
 
 def metrics_table(results: dict[str, Any]) -> Table:
@@ -88,14 +90,18 @@ def metrics_table(results: dict[str, Any]) -> Table:
     table.add_column("model", no_wrap=True)
     table.add_column("target")
     names = ("mae", "rmse", "mape", "r2", "mase", "skill")
-    for name in (*names, "seconds"):
-        table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
+    for heading in (*(_HEADINGS.get(name, name) for name in names), *_SHARES.values(), "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in results["comparison"]:
         for target, metrics in row["targets"].items():
-            table.add_row(
-                row["model"], target, *(_number(metrics.get(name)) for name in names), _number(row["duration_seconds"])
-            )
+            numbers = [_number(metrics.get(name)) for name in names]
+            shares = [_share(metrics.get(name)) for name in _SHARES]
+            table.add_row(row["model"], target, *numbers, *shares, _number(row["duration_seconds"]))
     return table
+
+
+def _share(value: Any) -> str:
+    return f"{value:.0%}" if isinstance(value, int | float) else "-"
 
 
 def _number(value: Any) -> str:

@@ -35,12 +35,15 @@ def loss_curve(history: list[dict[str, Any]], model: str, path: Path) -> None:
 
 
 def predictions(arrays: dict[str, NDArray[Any]], model: str, target: str, unit: str | None, path: Path) -> None:
-    """Forecast, truth and seasonal naive for a few test windows, evenly chosen."""
+    """Forecast with its 90 % interval, truth and seasonal naive for a few test windows, evenly chosen."""
     count = len(arrays["reference_times"])
     chosen = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
     figure = Figure(figsize=(11, 2.6 * len(chosen)), layout="constrained")
     for axis, window in zip(figure.subplots(len(chosen), 1, squeeze=False)[:, 0], chosen, strict=True):
         times = (arrays["reference_times"][window] + arrays["offsets"]).astype("datetime64[ns]")
+        if "lower_90" in arrays:
+            low, high = arrays["lower_90"][window], arrays["upper_90"][window]
+            axis.fill_between(times, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="90 % interval")
         axis.plot(times, arrays["truth"][window], color="black", linewidth=1.6, label="actual")
         axis.plot(times, arrays["forecast"][window], color="tab:blue", label="forecast")
         axis.plot(
@@ -51,7 +54,7 @@ def predictions(arrays: dict[str, NDArray[Any]], model: str, target: str, unit: 
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         axis.set_ylabel(unit or "original units")
         axis.grid(alpha=0.3)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), ncols=3, loc="outside lower center")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
     figure.axes[-1].set_xlabel("UTC")
     figure.suptitle(f"{model}: {target}, windows of the test part")
     _save(figure, path)

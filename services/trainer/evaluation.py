@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.intervals import WIDEST, Intervals, find_intervals
 from services.trainer.models.baselines import last_value, seasonal_naive, training_mean
 from shared.series import metrics
 from shared.series.artifact import StoredDataset
@@ -27,12 +28,19 @@ class Evaluation:
     headline: dict[str, Any]
     document: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
+    intervals: Intervals
 
 
-def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, forecast_scaled: Values) -> Evaluation:
-    """One target's forecasts (n_test, O), scaled, against its truths."""
+def evaluate(
+    dataset: StoredDataset, configuration: Configuration, target: int, validation_scaled: Values, test_scaled: Values
+) -> Evaluation:
+    """One target's forecasts (n, O) of both parts, scaled: the test part's against its truths.
+
+    Those of the validation part calibrate its quantiles.
+    """
     test = dataset.parts["test"]
-    forecast = dataset.target_scalers[target].inverse(forecast_scaled)
+    scaler = dataset.target_scalers[target]
+    forecast = scaler.inverse(test_scaled)
     truth = dataset.targets[test, :, target]
     history = dataset.histories[target]
     outputs = configuration.outputs[target]
@@ -47,6 +55,7 @@ def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, 
     found = measured(forecast)
     compared = {name: metrics.measure(truth, values, naive=history.naive_error) for name, values in baselines.items()}
     overall = found["levels"][0]["overall"]
+    intervals = find_intervals(dataset, configuration, target, scaler.inverse(validation_scaled), forecast)
     manifest = dataset.manifest
     name = manifest["target_features"][target]
     headline = {
@@ -54,6 +63,7 @@ def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, 
         "skill": metrics.skill(overall["rmse"], compared["seasonal_naive"]["rmse"]),
         "learned_nothing": _learned_nothing(overall["rmse"], [compared[name]["rmse"] for name in BASELINES]),
         "baseline_rmse": compared["seasonal_naive"]["rmse"],
+        **_of_the_widest(intervals),
         "season_steps": history.season_steps,
         "unit": manifest["units"][name],
         "windows": manifest["windows"],
@@ -66,15 +76,28 @@ def evaluate(dataset: StoredDataset, configuration: Configuration, target: int, 
         "headline": headline,
         "model": found,
         "baselines": compared,
+        "probabilistic": intervals.document,
     }
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "reference_times": dataset.reference_times[test],
         "offsets": sample_offsets(outputs.horizon, truth.shape[1]),
         "forecast": forecast,
         "truth": truth,
         **{f"baseline_{name}": values for name, values in baselines.items()},
     }
-    return Evaluation(headline, document, arrays)
+    if intervals.quantiles is not None:
+        arrays |= {f"lower_{WIDEST}": intervals.quantiles[..., 0], f"upper_{WIDEST}": intervals.quantiles[..., -1]}
+    return Evaluation(headline, document, arrays, intervals)
+
+
+def _of_the_widest(intervals: Intervals) -> dict[str, Any]:
+    """CRPS, and the widest interval's coverage and mean width; None where undefined."""
+    widest = (intervals.document["intervals"] or [{"coverage": None, "mean_width": None}])[0]
+    return {
+        "crps": intervals.document["crps"],
+        f"coverage_{WIDEST}": widest["coverage"],
+        f"width_{WIDEST}": widest["mean_width"],
+    }
 
 
 def _learned_nothing(rmse: float | None, baselines: list[float | None]) -> bool:

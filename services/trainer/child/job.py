@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from services.trainer.evaluation import Evaluation, evaluate
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
-from services.trainer.models.columns import describe_columns
-from services.trainer.models.registry import model_class
+from services.trainer.backtest import back_test
+from services.trainer.models.base import Forecaster
 from services.trainer.sizes import check_sizes
+from services.trainer.training import Send, Trained, Training
 from shared.series.artifact import StoredDataset, read_dataset
-from shared.series.configuration import Configuration, parse_configuration
+from shared.series.configuration import parse_configuration
 from shared.series.model_parameters import parse_model
-
-Send = Callable[[dict[str, Any]], None]
+from shared.series.probabilistic import QUANTILES
 
 
 def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
@@ -31,15 +28,13 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     configuration = parse_configuration(manifest["configuration"])
     target = manifest["target_features"].index(specification["target"])
     parameters = parse_model(specification["model"])
-    data = training_data(dataset, configuration, target)
-    check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
-    model = model_class(parameters.kind)(parameters)
-    history = model.fit(data, lambda epoch: send(_progress(epoch)))
-    send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
-    forecast = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
-    evaluation = evaluate(dataset, configuration, target, forecast)
+    _, steps_in, columns = manifest["shapes"]["inputs"]
+    check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
+    training = Training(configuration, target, parameters, fits=1 + len(manifest["backtests"]), send=send)
+    trained = training.run(dataset, 0)
+    tested = back_test(dataset, configuration.split, lambda fold, number: training.run(fold, number + 1).evaluation)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
-    seconds = time.monotonic() - began
+    seconds, history = time.monotonic() - began, trained.history
     summary = {
         "duration_seconds": round(seconds, 3),
         "epochs_requested": history.epochs_requested,
@@ -47,47 +42,20 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "chosen": history.chosen,
         "warnings": history.warnings,
     }
-    _save(Path(specification["output_directory"]), model, configuration, dataset, target, history, evaluation, summary)
-    return {"type": "trained", "metrics": evaluation.headline, "summary": summary}
-
-
-def training_data(dataset: StoredDataset, configuration: Configuration, target: int) -> TrainingData:
-    """The windows of the training and the validation part, for one target."""
-    train, validation = dataset.parts["train"], dataset.parts["validation"]
-    targets = dataset.targets_scaled[..., target : target + 1]
-    return TrainingData(
-        dataset.inputs_scaled[train],
-        targets[train],
-        dataset.inputs_scaled[validation],
-        targets[validation],
-        describe_columns(configuration, dataset.manifest, [target]),
-    )
-
-
-def _progress(epoch: Epoch) -> dict[str, Any]:
-    return {
-        "type": "progress",
-        "phase": "training",
-        "fraction": epoch.share,
-        "epoch": epoch.epoch,
-        "epochs": epoch.epochs,
-        "loss": epoch.loss,
-        "val_loss": epoch.val_loss,
-        "eta_seconds": epoch.eta_seconds,
-    }
+    trained.evaluation.document["backtest"] = tested
+    _save(Path(specification["output_directory"]), dataset, target, trained, summary)
+    return {"type": "trained", "metrics": trained.evaluation.headline, "summary": summary}
 
 
 def _save(
     folder: Path,
-    model: Forecaster,
-    configuration: Configuration,
     dataset: StoredDataset,
     target: int,
-    history: History,
-    evaluation: Evaluation,
+    trained: Trained,
     summary: dict[str, Any],
 ) -> None:
     """Every artifact of the manifest in architecture section 5; nothing is pickled."""
+    model, evaluation = trained.model, trained.evaluation
     model.save(folder)
     manifest = dataset.manifest
     # Lists, in the order of the columns: two columns may have the same name.
@@ -107,15 +75,19 @@ def _save(
         "dataset_fingerprint": manifest["fingerprint"],
         "software": _software(model),
     }
-    losses = [{"epoch": e.epoch, "loss": e.loss, "val_loss": e.val_loss} for e in history.epochs]
+    losses = [{"epoch": e.epoch, "loss": e.loss, "val_loss": e.val_loss} for e in trained.history.epochs]
     for name, document in (
         ("scalers", scalers),
         ("evaluation", evaluation.document),
+        ("calibration", evaluation.intervals.calibration),
         ("history", losses),
         ("model_card", card),
     ):
         (folder / f"{name}.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     np.savez(folder / "forecasts.npz", **evaluation.arrays)  # type: ignore[arg-type]
+    if evaluation.intervals.quantiles is not None:
+        # Apart from the forecasts: eleven times as large, and no part of the results document.
+        np.savez(folder / "quantiles.npz", shares=QUANTILES, quantiles=evaluation.intervals.quantiles)
 
 
 def _named(features: list[str], scalers: list[dict[str, Any]]) -> list[dict[str, Any]]:

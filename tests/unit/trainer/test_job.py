@@ -30,7 +30,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "Ensemble": {"kind": "Ensemble", "members": [{"kind": "Linear"}, {"kind": "DLinear"}]},
     "Dense": {"kind": "Dense", "layers": 2, "units": 32, "epochs": 8, "batch_size": 64, "learning_rate": 0.005},
 }
-ARTIFACTS = {"scalers.json", "evaluation.json", "history.json", "model_card.json", "forecasts.npz"}
+ARTIFACTS = {
+    *("scalers.json", "evaluation.json", "calibration.json", "history.json", "model_card.json"),
+    *("forecasts.npz", "quantiles.npz"),
+}
 HOLIDAYS = {"holiday": {"country": "AT", "start_hours": 1, "end_hours": 24}}
 
 

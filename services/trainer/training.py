@@ -1,0 +1,74 @@
+"""Training one model on a data set, or on a fold of it, and measuring it there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from services.trainer.evaluation import Evaluation, evaluate
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.columns import describe_columns
+from services.trainer.models.registry import model_class
+from shared.series.artifact import StoredDataset
+from shared.series.configuration import Configuration
+from shared.series.parameters.base import ModelParameters
+
+Send = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model, how it came about, and how good it is."""
+
+    model: Forecaster
+    history: History
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How one job trains: ``fits`` models of the same parameters, one after the other, for one target."""
+
+    configuration: Configuration
+    target: int
+    parameters: ModelParameters
+    fits: int
+    send: Send
+
+    def run(self, dataset: StoredDataset, number: int) -> Trained:
+        """Train and evaluate the model of that number, counted from 0, on a data set of its own."""
+        model = model_class(self.parameters.kind)(self.parameters)
+        data = training_data(dataset, self.configuration, self.target)
+        history = model.fit(data, lambda epoch: self.send(_progress(epoch, number, self.fits)))
+        if number == self.fits - 1:
+            self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
+        test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
+        validation = model.predict(data.validation_inputs)[..., 0] if len(data.validation_inputs) else test[:0]
+        return Trained(model, history, evaluate(dataset, self.configuration, self.target, validation, test))
+
+
+def training_data(dataset: StoredDataset, configuration: Configuration, target: int) -> TrainingData:
+    """The windows of the training and the validation part, for one target."""
+    train, validation = dataset.parts["train"], dataset.parts["validation"]
+    targets = dataset.targets_scaled[..., target : target + 1]
+    return TrainingData(
+        dataset.inputs_scaled[train],
+        targets[train],
+        dataset.inputs_scaled[validation],
+        targets[validation],
+        describe_columns(configuration, dataset.manifest, [target]),
+    )
+
+
+def _progress(epoch: Epoch, number: int, fits: int) -> dict[str, Any]:
+    return {
+        "type": "progress",
+        "phase": "training",
+        "fraction": (number + epoch.share) / fits,
+        "epoch": epoch.epoch,
+        "epochs": epoch.epochs,
+        "loss": epoch.loss,
+        "val_loss": epoch.val_loss,
+        "eta_seconds": epoch.eta_seconds,
+    }

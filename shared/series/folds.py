@@ -1,0 +1,62 @@
+"""A fold of a back-test as a data set of its own: its windows, its parts, its scalers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.series.artifact import StoredDataset
+from shared.series.configuration import Split
+from shared.series.scalers import Scaler
+
+
+def fold_dataset(dataset: StoredDataset, split: Split, number: int) -> StoredDataset:
+    """The fold of that number: what it trains on and is tested with, scaled as its training windows ask for.
+
+    Its validation part is the end of its training windows, of the share and as far from the rest as in the data set's
+    own split. Season and the denominator of MASE stay those of the data set, so that folds compare. The windows are
+    copied up to the end of the fold's test.
+    """
+    fold = dataset.manifest["backtests"][number]
+    stop, scalers = fold["test_stop"], fold["scalers"]
+    train, validation = _cut(fold["train_stop"], split, dataset.parts)
+    parts = {"train": train, "validation": validation, "test": np.arange(fold["test_start"], stop, dtype=np.int64)}
+    before = dataset.manifest["scalers"]
+    return replace(
+        dataset,
+        inputs_scaled=_rescaled(dataset.inputs_scaled[:stop], before["inputs"], scalers["inputs"]),
+        targets_scaled=_rescaled(dataset.targets_scaled[:stop], before["targets"], scalers["targets"]),
+        targets=dataset.targets[:stop],
+        reference_times=dataset.reference_times[:stop],
+        parts=parts,
+        manifest={
+            **dataset.manifest,
+            "scalers": scalers,
+            "windows": stop,
+            "split": {name: len(part) for name, part in parts.items()},
+        },
+    )
+
+
+def _cut(count: int, split: Split, whole: dict[str, NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training and validation windows of the first ``count`` ones."""
+    validation = round(count * split.validation / (split.train + split.validation))
+    start = count - validation
+    gap = int(whole["validation"][0] - whole["train"][-1]) - 1 if len(whole["validation"]) else 0
+    # A fold too short for a gap is better off without one than without training windows.
+    kept = start - gap if 0 < gap < start and validation else start
+    return np.arange(kept, dtype=np.int64), np.arange(start, count, dtype=np.int64)
+
+
+def _rescaled(
+    windows: NDArray[np.float32], before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> NDArray[np.float32]:
+    """Windows (n, steps, columns), each column back to original units and scaled anew."""
+    found = np.empty_like(windows)
+    for column, (old, new) in enumerate(zip(before, after, strict=True)):
+        original = Scaler.from_json(old).inverse(windows[..., column].astype(np.float64))
+        found[..., column] = Scaler.from_json(new).apply(original)
+    return found
