@@ -36,6 +36,7 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.bus
 	$(PYTHON) -m benchmarks.upload
 	$(PYTHON) -m benchmarks.windows
+	$(PYTHON) -m benchmarks.accuracy
 
 .PHONY: setup-test
 setup-test:

@@ -16,6 +16,8 @@ from services.trainer.models.columns import Columns, OwnPast
 _FILE = Path(__file__).parent / "data" / "ETTh1.csv"
 _TRAIN, _VALIDATION, _TEST = 8640, 11520, 14400
 """Rows before which each part ends: 12, 4 and 4 months of 30 days."""
+_EARLIER_ORIGINS = (4320, 6480)
+"""Rows before which a training part ends that is only there to choose by; four months behind it are validated."""
 
 HORIZONS = (96, 192, 336, 720)
 
@@ -30,9 +32,12 @@ PUBLISHED = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Windows of all seven columns, in units of the training rows' standard deviation."""
+    """Windows of all seven columns, in units of the training rows' standard deviation.
 
-    data: TrainingData
+    ``origins``: what is trained on and validated, each later than the one before; the last is the protocol's own.
+    """
+
+    origins: tuple[TrainingData, ...]
     test_inputs: Windows
     test_targets: Windows
 
@@ -47,10 +52,12 @@ def windows(look_back: int, horizon: int) -> Parts:
         found = sliding_window_view(scaled[start:stop], look_back + horizon, axis=0).swapaxes(1, 2)
         return found[:, :look_back], found[:, look_back:]
 
-    (inputs, targets), (validation_inputs, validation_targets) = part(0, _TRAIN), part(_TRAIN - look_back, _VALIDATION)
     columns = Columns(own=tuple(OwnPast(column, 1.0, 0.0) for column in range(rows.shape[1])))
-    data = TrainingData(inputs, targets, validation_inputs, validation_targets, columns)
-    return Parts(data, *part(_VALIDATION - look_back, _TEST))
+    origins = tuple(
+        TrainingData(*part(0, end), *part(end - look_back, end + _VALIDATION - _TRAIN), columns)
+        for end in (*_EARLIER_ORIGINS, _TRAIN)
+    )
+    return Parts(origins, *part(_VALIDATION - look_back, _TEST))
 
 
 def errors(forecast: NDArray[np.floating], truth: Windows) -> tuple[float, float]:

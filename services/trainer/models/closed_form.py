@@ -34,6 +34,8 @@ class ClosedForm(Forecaster):
 
     file_name: ClassVar[str] = "model.npz"
     libraries: ClassVar[tuple[str, ...]] = ("scipy",)
+    sees_levels: ClassVar[bool]
+    """Whether the map sees how high the window lies; if it sees differences alone, an intercept would be a drift."""
 
     def __init__(self, parameters: ModelParameters) -> None:
         super().__init__(parameters)
@@ -51,7 +53,10 @@ class ClosedForm(Forecaster):
         self._own = [data.columns.of_target(target) for target in range(data.output_shape[1])]
         best, self._maps = np.inf, []
         for covariates in self._choices_of_covariates(data):
-            equations = [NormalEquations(self._blocks(data, group, covariates)) for group in self._groups()]
+            equations = [
+                NormalEquations(self._blocks(data, group, covariates), intercept=covariates or self.sees_levels)
+                for group in self._groups()
+            ]
             for ridge in self._choices_of_ridge(data):
                 maps = [one.solve(ridge) for one in equations]
                 loss = self._loss(data, maps, covariates, validation=True) if len(data.validation_inputs) else 0.0
@@ -165,6 +170,8 @@ class ClosedForm(Forecaster):
 class NLinear(ClosedForm):
     """The window minus its last value; the last value is added back."""
 
+    sees_levels = False
+
     def features(self, own: Array) -> tuple[Array, Array]:
         """See :class:`ClosedForm`."""
         last = own[:, -1:]
@@ -173,6 +180,8 @@ class NLinear(ClosedForm):
 
 class DLinear(ClosedForm):
     """The window's moving average, whose ends are held, and what remains of it."""
+
+    sees_levels = True
 
     def features(self, own: Array) -> tuple[Array, Array]:
         """See :class:`ClosedForm`."""

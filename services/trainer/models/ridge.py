@@ -30,9 +30,9 @@ class LinearMap:
 
 
 class NormalEquations:
-    """Sums over rows (n, p) and what they are to give (n, O); the intercept is free of the penalty."""
+    """Sums over rows (n, p) and what they are to give (n, O); an intercept is free of the penalty."""
 
-    def __init__(self, blocks: Blocks) -> None:
+    def __init__(self, blocks: Blocks, *, intercept: bool = True) -> None:
         self._count = 0
         for rows, values in blocks:
             if self._count == 0:
@@ -44,6 +44,8 @@ class NormalEquations:
             self._cross += rows.T @ values
             self._row_sum += rows.sum(axis=0)
             self._value_sum += values.sum(axis=0)
+        if not intercept:
+            self._row_sum[:], self._value_sum[:] = 0.0, 0.0
         row_mean, value_mean = self._row_sum / self._count, self._value_sum / self._count
         self._row_mean, self._value_mean = row_mean, value_mean
         self._gram -= np.outer(self._row_sum, row_mean)

@@ -46,7 +46,8 @@ def test_nlinear_maps_the_window_minus_its_last_value_and_adds_it_back(data: Tra
 
     for target in range(2):
         window, new = _own(data.inputs, target), _own(data.validation_inputs, target)
-        regression = LinearRegression().fit(window - window[:, -1:], data.targets[..., target] - window[:, -1:])
+        rows, values = window - window[:, -1:], data.targets[..., target] - window[:, -1:]
+        regression = LinearRegression(fit_intercept=False).fit(rows, values)
         expected = regression.predict(new - new[:, -1:]) + new[:, -1:]
         assert np.allclose(forecast[..., target], expected, atol=1e-9)
 
@@ -58,7 +59,7 @@ def test_a_shared_map_is_learned_from_all_targets_together(data: TrainingData) -
     windows = [_own(data.inputs, target) for target in range(2)]
     rows = np.concatenate([window - window[:, -1:] for window in windows])
     values = np.concatenate([data.targets[..., target] - windows[target][:, -1:] for target in range(2)])
-    regression = LinearRegression().fit(rows, values)
+    regression = LinearRegression(fit_intercept=False).fit(rows, values)
     new = _own(data.validation_inputs, 1)
     assert np.allclose(forecast[..., 1], regression.predict(new - new[:, -1:]) + new[:, -1:], atol=1e-9)
     assert model.weight_count == (5 + 1) * 4
@@ -71,6 +72,15 @@ def test_a_level_that_has_shifted_shifts_nlinears_forecast_by_as_much(data: Trai
     moved = model.predict(data.validation_inputs + np.float32(3.0))[..., 0]
 
     assert np.allclose(moved, model.predict(data.validation_inputs)[..., 0] + 3.0, atol=1e-5)
+
+
+def test_what_has_not_moved_is_forecast_to_stay_whatever_drift_the_training_part_had(data: TrainingData) -> None:
+    model = _nlinear()
+    _trained(model, replace(data, targets=data.targets + np.float32(5.0)))
+
+    still = np.full((1, 5, 3), 2.0, dtype=np.float32)
+
+    assert np.allclose(model.predict(still)[..., 0], _own(still, 0)[:, -1:], atol=1e-9)
 
 
 def test_dlinear_maps_the_moving_average_and_the_remainder(data: TrainingData) -> None:
@@ -96,13 +106,18 @@ def test_a_moving_average_leaves_a_constant_as_it_is(steps: int, width: int) -> 
 def test_other_columns_are_seen_where_that_is_better_on_the_validation_part(make_data: MakeData) -> None:
     """The targets depend on all three columns; then on the own one alone, with few windows to learn noise from."""
     data = replace(make_data(count=400, input_shape=(5, 3), output_shape=(4, 1)), columns=OWN)
-    own = data.inputs[..., 0] @ np.ones((5, 4), dtype=np.float32)
+    weights = np.random.default_rng(2).standard_normal((5, 4)).astype(np.float32)
+
+    def moved(inputs: np.ndarray) -> np.ndarray:
+        last = inputs[:, -1:, 0]
+        return last + (inputs[..., 0] - last) @ weights
+
     noise = np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32)
     alone = replace(
         data,
         inputs=data.inputs[:40],
-        targets=(own[:40] + noise)[..., None],
-        validation_targets=(data.validation_inputs[..., 0] @ np.ones((5, 4), dtype=np.float32))[..., None],
+        targets=(moved(data.inputs[:40]) + noise)[..., None],
+        validation_targets=moved(data.validation_inputs)[..., None],
     )
 
     chosen = [_trained(_nlinear(ridge=None, covariates="auto"), one)[1].chosen for one in (data, alone)]
