@@ -13,6 +13,7 @@ import orjson
 
 from services.trainer.evaluation import Evaluation, evaluate
 from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import describe_columns
 from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
@@ -34,16 +35,18 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     data = training_data(dataset, configuration, target)
     check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
     model = model_class(parameters.kind)(parameters)
-    history = model.fit(data, lambda epoch: send(_progress(epoch)))
+    checkpoints = _checkpoints(specification, model, dataset, send)
+    history = model.fit(data, lambda epoch: send(_progress(epoch)), checkpoints)
     send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
     forecast = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
     evaluation = evaluate(dataset, configuration, target, forecast)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
-    seconds = time.monotonic() - began
+    seconds = history.seconds_before + time.monotonic() - began
     summary = {
         "duration_seconds": round(seconds, 3),
         "epochs_requested": history.epochs_requested,
         "epochs_completed": len(history.epochs) if history.epochs_requested else None,
+        "continued_from_epoch": history.continued_from,
         "chosen": history.chosen,
         "warnings": history.warnings,
     }
@@ -61,6 +64,25 @@ def training_data(dataset: StoredDataset, configuration: Configuration, target: 
         dataset.inputs_scaled[validation],
         targets[validation],
         describe_columns(configuration, dataset.manifest, [target]),
+    )
+
+
+def _checkpoints(
+    specification: dict[str, Any], model: Forecaster, dataset: StoredDataset, send: Send
+) -> CheckpointFile | None:
+    """Where the worker wants checkpoints, of exactly this training: another's are not continued."""
+    if specification["checkpoint_path"] is None:
+        return None
+    return CheckpointFile(
+        Path(specification["checkpoint_path"]),
+        {
+            "parameters": model.parameters.model_dump(mode="json"),
+            "dataset": dataset.manifest["fingerprint"],
+            "target": specification["target"],
+            "software": _software(model),
+        },
+        on_written=lambda epoch: send({"type": "checkpoint", "epoch": epoch}),
+        on_refused=lambda reason: send({"type": "checkpoint refused", "reason": reason}),
     )
 
 
