@@ -30,7 +30,7 @@ class CheckpointFile:
     """Where a fit keeps its newest checkpoint, and may find the one of an attempt before it.
 
     ``identity``: all that makes one fit the same as another, as plain JSON. ``on_written`` is told the epoch;
-    ``on_refused``, why the file that was found is of no use.
+    ``on_refused``, why the file that was found is of no use, or none could be written.
     """
 
     path: Path
@@ -59,7 +59,10 @@ class CheckpointFile:
         return Checkpoint(document["state"], arrays)
 
     def write(self, checkpoint: Checkpoint, epoch: int) -> None:
-        """Replace the one before; whoever reads that one still reads it whole."""
+        """Replace the one before; whoever reads that one still reads it whole.
+
+        Where that fails, training goes on without: a full disk costs what an interruption would cost, no more.
+        """
         document = {
             "identity": {"format": _FORMAT, **self.identity},
             "state": checkpoint.state,
@@ -72,10 +75,14 @@ class CheckpointFile:
         }
         arrays[_DOCUMENT] = np.frombuffer(orjson.dumps(document), dtype=np.uint8)
         partial = self.path.with_name(f"{self.path.name}.part")
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        partial.replace(self.path)
-        self.on_written(epoch)
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            partial.replace(self.path)
+        except OSError as error:
+            self.on_refused(f"it cannot be written: {error}")
+        else:
+            self.on_written(epoch)
 
     def _differences(self, document: dict[str, Any]) -> list[str]:
         own, found = {"format": _FORMAT, **self.identity}, document["identity"]

@@ -69,16 +69,13 @@ def _losses(history: History) -> list[tuple[int, float, float | None]]:
 
 
 @pytest.mark.parametrize("kind", sorted(NETWORKS))
-def test_an_interrupted_training_ends_with_the_forecasts_and_the_history_of_an_uninterrupted_one(
+def test_a_continued_training_ends_with_the_forecasts_and_the_history_of_the_one_it_continues(
     kind: str, make_data: MakeData, tmp_path: Path
 ) -> None:
     data = make_data(count=50)
-    whole = _model(kind)
-    expected = whole.fit(data, lambda _: None)
-    path = tmp_path / "checkpoint.npz"
-    _interrupt(_model(kind), data, path, after=1)
-    _interrupt(_model(kind), data, path, after=4)
-    continued, keeper = _model(kind), Keeper(path)
+    whole, continued = _model(kind), _model(kind)
+    expected = whole.fit(data, lambda _: None, Keeper(tmp_path / "checkpoint.npz", copies=True).file)
+    keeper = Keeper(tmp_path / "checkpoint.4")
 
     history = continued.fit(data, lambda _: None, keeper.file)
 
@@ -86,6 +83,21 @@ def test_an_interrupted_training_ends_with_the_forecasts_and_the_history_of_an_u
     assert history.continued_from == 4
     assert _losses(history) == _losses(expected)
     assert np.array_equal(continued.predict(data.validation_inputs), whole.predict(data.validation_inputs))
+
+
+def test_a_training_that_was_interrupted_twice_ends_as_one_that_kept_no_checkpoint(
+    make_data: MakeData, tmp_path: Path
+) -> None:
+    data, path = make_data(), tmp_path / "checkpoint.npz"
+    whole, continued = _model("Dense"), _model("Dense")
+    expected = whole.fit(data, lambda _: None)
+    _interrupt(_model("Dense"), data, path, after=1)
+    _interrupt(_model("Dense"), data, path, after=4)
+
+    history = continued.fit(data, lambda _: None, Keeper(path).file)
+
+    assert _losses(history) == _losses(expected)
+    assert np.array_equal(continued.predict(data.inputs), whole.predict(data.inputs))
 
 
 def test_early_stopping_counts_and_keeps_the_best_weights_across_an_interruption(
@@ -243,6 +255,15 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(make_data: Mak
 
     assert keeper.written == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named_and_training_goes_on(make_data: MakeData, tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "no such folder" / "checkpoint.npz")
+
+    history = _model("Dense").fit(make_data(), lambda _: None, keeper.file)
+
+    assert len(history.epochs) == EPOCHS == len(keeper.refused)
+    assert "cannot be written" in keeper.refused[0]
 
 
 def test_every_window_is_seen_once_an_epoch_in_an_order_that_the_seed_and_the_epoch_decide() -> None:
