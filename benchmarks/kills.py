@@ -68,11 +68,19 @@ class Killing:
 
     async def _kill(self) -> None:
         await asyncio.sleep(self._random.random() * 0.5)
-        worker = psutil.Process(self._stack.supervisor.process_ids["trainer-worker"])
+        worker = psutil.Process(await self._worker())
         what = self._random.choice(["child", "worker"])
         for process in worker.children() if what == "child" else [worker]:
             os.kill(process.pid, signal.SIGKILL)
         self.killed[what] += 1
+
+    async def _worker(self) -> int:
+        """Its process id, once it was started again."""
+        parts = self._stack.supervisor.process_ids
+        while "trainer-worker" not in parts:
+            await asyncio.sleep(0.05)
+            parts = self._stack.supervisor.process_ids
+        return parts["trainer-worker"]
 
     async def _reached(self, session_id: str, epoch: int) -> bool:
         """False when the job ended before."""
