@@ -13,9 +13,10 @@ from services.trainer.handlers import (
     on_training_cancel,
     on_training_start,
 )
+from services.trainer.remains import ENDED, remove_remains_of_job
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import command_for, fail_job
-from services.trainer.worker import ModelTraining, remove_job_objects
+from services.trainer.worker import ModelTraining
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
 from shared.events.envelope import Envelope
@@ -58,7 +59,9 @@ def create_api(settings: Settings) -> FastAPI:
     service.every(
         settings.sweep_seconds,
         "remains of models",
-        lambda: remove_remains(database, "training_jobs", lambda job: remove_job_objects(service.store, job)),
+        lambda: remove_remains(
+            database, "training_jobs", lambda job: remove_remains_of_job(database, service.store, job), ended=ENDED
+        ),
     )
     return service.application("trainer", [api.router])
 

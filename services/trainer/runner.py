@@ -23,13 +23,18 @@ _LINE_LIMIT = 16 * 1024 * 1024
 _READY_SECONDS = 120.0
 _ERRORS_SHOWN = 4000
 _EXIT_POLL_SECONDS = 0.01
+_FRUITLESS_CHILDREN = 3
+"""So many children of a job killed in a row, with no epoch ended in between: it is the job that they die of."""
 CHILD = ("-m", "services.trainer.child")
 PRELOADED = (*CHILD, "--preload")
 
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """What the child needs to know of its job; paths are of this machine."""
+    """What the child needs to know of its job; paths are of this machine.
+
+    ``checkpoint_path``: a file that may be there, to continue from, and that is replaced after each epoch.
+    """
 
     job_id: str
     dataset_path: str
@@ -38,15 +43,17 @@ class Specification:
     model: dict[str, Any]
     target: str
     threads: int
+    checkpoint_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a child ended: with metrics, or with a problem."""
+    """How a child ended: with metrics, or with a problem. ``killed``: by a signal, before it could say anything."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
+    killed: bool = False
 
 
 class ChildRunner:
@@ -60,8 +67,36 @@ class ChildRunner:
         self._spare: asyncio.Task[_Child] | None = None
         self._stopped = False
 
-    async def run(self, specification: Specification, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
-        """Run one job to its end. Cancelling this kills the child."""
+    async def run(self, specification: Specification, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+        """Run one job to its end; ``on_message`` hears what the child says on the way. Cancelling kills the child.
+
+        A child that is killed is followed by another one, which continues from its checkpoint.
+        """
+        epochs: list[int] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            if message["type"] == "checkpoint":
+                epochs.append(message["epoch"])
+            on_message(message)
+
+        fruitless = 0
+        while True:
+            before = len(epochs)
+            outcome = await self._run_child(specification, hear)
+            fruitless = 1 if len(epochs) > before else fruitless + 1
+            if not outcome.killed or fruitless == _FRUITLESS_CHILDREN:
+                return outcome
+            log.warning("training child killed, another goes on", job_id=specification.job_id, epochs=epochs[-1:])
+
+    async def _run_child(self, specification: Specification, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+        try:
+            return await self._give_to_child(specification, on_message)
+        except _Died as died:
+            return died.outcome
+
+    async def _give_to_child(
+        self, specification: Specification, on_message: Callable[[dict[str, Any]], None]
+    ) -> Outcome:
         child = await self._take_child()
         try:
             # The next job's child warms up while this one works.
@@ -71,8 +106,8 @@ class ChildRunner:
                 await child.end()
                 child = await _Child.start(self._child)
                 if not await child.give(specification):
-                    return Outcome(problem=await child.died())
-            return await child.follow(on_progress)
+                    return await child.died()
+            return await child.follow(on_message)
         finally:
             await child.end()
 
@@ -85,7 +120,7 @@ class ChildRunner:
         self._stopped = True
         if self._spare is not None:
             self._spare.cancel()
-            with suppress(asyncio.CancelledError, ProblemError, OSError):
+            with suppress(asyncio.CancelledError, _Died, OSError):
                 await (await self._spare).end()
             self._spare = None
 
@@ -96,13 +131,21 @@ class ChildRunner:
                 child = await spare
                 if child.alive:
                     return child
-            except (ProblemError, OSError) as error:
+            except (_Died, OSError) as error:
                 log.warning("spare child lost", error=str(error))
         return await _Child.start(self._child)
 
     def _prepare_spare(self) -> None:
         if self._spare is None and not self._stopped:
             self._spare = asyncio.create_task(_Child.start(self._child))
+
+
+class _Died(Exception):
+    """A child that ended before it was ready."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.problem.detail if outcome.problem else "")
+        self.outcome = outcome
 
 
 class _Child:
@@ -115,7 +158,7 @@ class _Child:
 
     @classmethod
     async def start(cls, arguments: Sequence[str]) -> _Child:
-        """Start it and wait until its imports are done. Raises a problem when it ends instead."""
+        """Start it and wait until its imports are done. Raises :class:`_Died` when it ends instead."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
@@ -130,7 +173,7 @@ class _Child:
         try:
             message = await asyncio.wait_for(child._read(), _READY_SECONDS)
             if message is None:
-                raise ProblemError.of(await child.died())
+                raise _Died(await child.died())
         except BaseException:
             await child.end()
             raise
@@ -147,17 +190,17 @@ class _Child:
         self._process.stdin.write(orjson.dumps(asdict(specification)) + b"\n")
         return await self._read() is not None
 
-    async def follow(self, on_progress: Callable[[dict[str, Any]], None]) -> Outcome:
-        """The job's outcome, with its progress on the way."""
+    async def follow(self, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+        """The job's outcome, with all that it says on the way."""
         while (message := await self._read()) is not None:
             match message["type"]:
-                case "progress":
-                    on_progress(message)
                 case "trained":
                     return Outcome(message["metrics"], message["summary"])
                 case "failed":
                     return Outcome(problem=Problem.model_validate(message["problem"]))
-        return Outcome(problem=await self.died())
+                case _:
+                    on_message(message)
+        return await self.died()
 
     async def end(self) -> None:
         """Kill it if it runs still, with whatever it has started."""
@@ -175,7 +218,7 @@ class _Child:
         message: dict[str, Any] | None = orjson.loads(line) if line else None
         return message
 
-    async def died(self) -> Problem:
+    async def died(self) -> Outcome:
         """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
         # Not wait(): that waits for the pipes too, which whatever the child has started may hold open.
         while (code := self._process.returncode) is None:
@@ -183,13 +226,14 @@ class _Child:
         self._kill_group()
         log.error("training child died", returncode=code, errors=(await self._errors).decode(errors="replace"))
         if code >= 0:
-            return internal_problem(current_trace_id())
-        return ProblemError(
+            return Outcome(problem=internal_problem(current_trace_id()))
+        problem = ProblemError(
             Category.RESOURCE_EXHAUSTION,
             title="The training process died",
             detail=f"The job's process was ended by signal {-code} before it had a result; most often memory ran out.",
             recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
         ).problem
+        return Outcome(problem=problem, killed=True)
 
 
 async def _tail(errors: asyncio.StreamReader) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.trainer.evaluation import Evaluation, evaluate
 from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import describe_columns
 from services.trainer.models.registry import model_class
 from shared.series.artifact import StoredDataset
@@ -36,11 +37,14 @@ class Training:
     fits: int
     send: Send
 
-    def run(self, dataset: StoredDataset, number: int) -> Trained:
-        """Train and evaluate the model of that number, counted from 0, on a data set of its own."""
+    def run(self, dataset: StoredDataset, number: int, checkpoints: CheckpointFile | None = None) -> Trained:
+        """Train and evaluate the model of that number, counted from 0, on a data set of its own.
+
+        ``checkpoints``: where its training is kept, and continued from.
+        """
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
-        history = model.fit(data, lambda epoch: self.send(_progress(epoch, number, self.fits)))
+        history = model.fit(data, lambda epoch: self.send(_progress(epoch, number, self.fits)), checkpoints)
         if number == self.fits - 1:
             self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
         test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]

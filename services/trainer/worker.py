@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from services.trainer.runner import ChildRunner, Specification
+from services.trainer.checkpoints import CheckpointUploads, fetch_checkpoint
+from services.trainer.remains import attempt_folder, remove_remains_of_attempt
+from services.trainer.runner import ChildRunner, Outcome, Specification
 from services.trainer.runs import command_for, fail_job
 from shared.bus.topology import Subscription
-from shared.database.pool import Record, Transaction
+from shared.database.pool import Transaction
 from shared.delivery import outbox
 from shared.events.payloads import ModelTrain, ModelTrained, Progress, Reference
 from shared.jobs import lease
@@ -20,8 +23,10 @@ from shared.problems import Problem, ProblemError
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import ML_ARTIFACTS
-from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
 
 SUBSCRIPTION = Subscription("trainer", "model.train", "command")
 
@@ -54,7 +59,7 @@ class ModelTraining:
         """Train one model and commit it under the claim."""
         with tempfile.TemporaryDirectory(prefix="foretide-training-") as folder:
             specification = await self._prepare(job, Path(folder))
-            outcome = await self._runner.run(specification, lambda progress: self._report(job, progress))
+            outcome = await self._train(job, specification)
             if outcome.problem is not None:
                 raise ProblemError.of(outcome.problem)
             self._report(job, {"phase": "saving", "fraction": 1.0})
@@ -63,24 +68,42 @@ class ModelTraining:
             )
         await patiently("to record a model", lambda: self._commit(job, outcome.metrics, outcome.summary, artifacts))
 
+    async def _train(self, job: Job, specification: Specification) -> Outcome:
+        """Run it; its checkpoints are stored on the way, and the last one before this is cancelled is, too."""
+        service = self._service
+        assert specification.checkpoint_path is not None
+        uploads = CheckpointUploads(service.database, service.store, job, Path(specification.checkpoint_path))
+        uploading = asyncio.create_task(uploads.run())
+
+        def hear(message: dict[str, Any]) -> None:
+            match message["type"]:
+                case "progress":
+                    self._report(job, message)
+                case "checkpoint":
+                    uploads.note(message["epoch"])
+                case "checkpoint refused":
+                    log.warning("checkpoint not used", job_id=specification.job_id, reason=message["reason"])
+
+        try:
+            return await self._runner.run(specification, hear)
+        except asyncio.CancelledError:
+            await uploads.catch_up()
+            raise
+        finally:
+            uploading.cancel()
+            await asyncio.gather(uploading, return_exceptions=True)
+
     async def fail(self, job: Job, problem: Problem) -> None:
         """Commit the failure."""
         async with self._service.database.transaction() as transaction:
             await fail_job(transaction, job.claim, job.row, problem)
 
     async def clean_up(self, job: Job) -> None:
-        """Remove what this attempt stored, unless it is the one that was committed."""
-        async with self._service.database.transaction() as transaction:
-            committed = await transaction.fetch_value(
-                "select true from public.training_jobs where id = $1 and attempt = $2 and status = 'trained'",
-                job.claim.job_id,
-                job.claim.attempt,
-            )
-        if not committed:
-            await self._service.store.delete_prefix(ML_ARTIFACTS, _prefix(job))
+        """Remove what this attempt stored, unless it was committed or another attempt continues from it."""
+        await remove_remains_of_attempt(self._service.database, self._service.store, job.claim, job.row)
 
     async def _prepare(self, job: Job, folder: Path) -> Specification:
-        """Fetch the dataset; remove what lost attempts have left."""
+        """Fetch the dataset, and how far an attempt before this one got; remove what else lost attempts have left."""
         async with self._service.database.transaction() as transaction:
             references = await transaction.fetch_value(
                 """select d.metadata -> 'references' from public.training_datasets d
@@ -93,7 +116,7 @@ class ModelTraining:
         for attempt in range(1, job.claim.attempt):
             await patiently(
                 "to remove remains",
-                lambda a=attempt: store.delete_prefix(ML_ARTIFACTS, _prefix(job, a)),  # type: ignore[misc]
+                lambda a=attempt: store.delete_prefix(ML_ARTIFACTS, attempt_folder(job.row, a)),  # type: ignore[misc]
             )
         paths = {name: folder / name for name in ("dataset", "manifest")}
         for name, path in paths.items():
@@ -102,6 +125,8 @@ class ModelTraining:
                 "for a dataset",
                 lambda s=source, p=path: get_file(store, s.bucket, s.key, p, expected_sha256=s.sha256),  # type: ignore[misc]
             )
+        checkpoint = folder / "checkpoint.npz"
+        await fetch_checkpoint(store, job, checkpoint)
         output = folder / "output"
         output.mkdir()
         return Specification(
@@ -112,6 +137,7 @@ class ModelTraining:
             model=job.row["parameters"],
             target=job.row["target"],
             threads=self._threads,
+            checkpoint_path=str(checkpoint),
         )
 
     def _report(self, job: Job, progress: dict[str, Any]) -> None:
@@ -137,7 +163,7 @@ class ModelTraining:
             info = await put_file(
                 self._service.store,
                 ML_ARTIFACTS,
-                f"{_prefix(job)}{path.name}",
+                f"{attempt_folder(job.row, job.claim.attempt)}/{path.name}",
                 path,
                 content_type=content_type,
             )
@@ -184,17 +210,3 @@ class ModelTraining:
         await outbox.record(
             transaction, trained, source="trainer", session_id=row["session_id"], user_id=row["user_id"]
         )
-
-
-async def remove_job_objects(store: ObjectStore, row: Record) -> None:
-    """What all attempts at one job have in the store."""
-    await store.delete_prefix(ML_ARTIFACTS, _job_prefix(row))
-
-
-def _job_prefix(row: Record) -> str:
-    return f"models/{row['session_id']}/{row['id']}/"
-
-
-def _prefix(job: Job, attempt: int | None = None) -> str:
-    """An attempt's own folder: a worker that lost its claim cannot overwrite its successor's files."""
-    return f"{_job_prefix(job.row)}{attempt or job.claim.attempt}/"

@@ -51,7 +51,7 @@ class JobKind:
 
     ``execute`` runs a job to its end and commits the outcome under the claim; ``fail`` commits a failure and its
     event; ``command`` is the message that puts the job's row back into the queue; ``clean_up`` removes what an
-    attempt without outcome has left in the store.
+    attempt has left in the store beside its outcome.
     """
 
     table: lease.JobTable
@@ -113,7 +113,8 @@ class Worker:
                 job_id,
             )
         assert row is not None
-        job = Job(held, row)
+        # What watchers were told of an attempt before this one is not taken back.
+        job = Job(held, row, progress=row["progress"])
         self._running[job_id] = asyncio.create_task(self._run(job, envelope.traceparent))
         if len(self._running) >= self._slots:
             await self._consumer.pause()
@@ -123,6 +124,7 @@ class Worker:
         with continue_trace(traceparent):
             try:
                 await self._run_under_lease(job)
+                await self._clean_up(job)
             except asyncio.CancelledError:
                 await asyncio.shield(self._hand_back(job))
             except ClaimLost:

@@ -184,3 +184,12 @@ async def unreferenced_objects(stack: RunningStack) -> set[str]:
         }
     )
     return found - named
+
+
+async def no_orphans(stack: RunningStack) -> None:
+    """Wait until rows name every object: a worker's checkpoints go just after its model is there."""
+
+    async def none() -> bool:
+        return not await unreferenced_objects(stack)
+
+    await until(none, seconds=10, what="no object that no row names")

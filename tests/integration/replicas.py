@@ -55,6 +55,12 @@ class Replica:
 
             await until(ready, seconds=60, what=f"{self._log.name} ready")
 
+    @property
+    def process_id(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """``kill -9``."""
         await self._end(signal.SIGKILL)

@@ -26,8 +26,8 @@ from tests.integration.chain import (
     begin_session,
     completed,
     kill,
+    no_orphans,
     outsider,
-    unreferenced_objects,
 )
 from tests.javascript import script
 from tests.ports import free_port
@@ -66,7 +66,7 @@ async def test_f35_upload_to_stored_results_without_any_client_watching(
     assert [entry["status"] for entry in results["results"]] == ["completed", "completed"]
     assert results["bestModel"]["model"] in ("Linear", "Dense")
     assert results["comparison"][0]["targets"]["load"]["rmse"] > 0
-    assert await unreferenced_objects(stack) == set()
+    await no_orphans(stack)
 
 
 async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when_it_is_said(
@@ -93,7 +93,7 @@ async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when
         )
     await database.close()
     assert rows == 0
-    assert await unreferenced_objects(stack) == set()
+    await no_orphans(stack)
     await until(lambda: listener.names(session_id)["session.purged"] == 1, what="session.purged heard")
 
 
@@ -147,7 +147,7 @@ async def test_f27_f28_a_session_completes_although_every_service_is_killed_once
         await until(lambda p=part, k=killed: stack.supervisor.process_ids.get(p, k) != k, what=f"{part} started again")
     await completed(client, session_id)
     await all_events(stack, listener, session_id)
-    assert await unreferenced_objects(stack) == set()
+    await no_orphans(stack)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from foretide.client.http import Client
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.servers import delete_data
 from shared.problems import ProblemError
-from tests.integration.chain import FAST, kill, outsider, unreferenced_objects
+from tests.integration.chain import FAST, kill, no_orphans, outsider
 from tests.integration.forecasts import hourly_load
 from tests.ports import free_port
 from tests.waiting import until
@@ -76,7 +76,7 @@ async def test_one_csv_becomes_a_completed_job_with_metrics_and_nothing_else_has
     assert 0.8 < job["metrics"]["load"]["rmse"] < 5
     results = await client.results(session_id)
     assert results["bestModel"]["model"] == job["modelUsed"]
-    assert await unreferenced_objects(stack) == set()
+    await no_orphans(stack)
 
 
 async def test_a_job_completes_although_upload_and_results_are_killed_and_its_deletion_leaves_nothing(

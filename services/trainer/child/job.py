@@ -11,12 +11,14 @@ import numpy as np
 import orjson
 
 from services.trainer.backtest import back_test
-from services.trainer.models.base import Forecaster
+from services.trainer.models.checkpoint import CheckpointFile
+from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
 from services.trainer.training import Send, Trained, Training
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.configuration import parse_configuration
 from shared.series.model_parameters import parse_model
+from shared.series.parameters.base import ModelParameters
 from shared.series.probabilistic import QUANTILES
 
 
@@ -31,20 +33,41 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     _, steps_in, columns = manifest["shapes"]["inputs"]
     check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
     training = Training(configuration, target, parameters, fits=1 + len(manifest["backtests"]), send=send)
-    trained = training.run(dataset, 0)
+    trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
     tested = back_test(dataset, configuration.split, lambda fold, number: training.run(fold, number + 1).evaluation)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
-    seconds, history = time.monotonic() - began, trained.history
+    history = trained.history
+    seconds = history.seconds_before + time.monotonic() - began
     summary = {
         "duration_seconds": round(seconds, 3),
         "epochs_requested": history.epochs_requested,
         "epochs_completed": len(history.epochs) if history.epochs_requested else None,
+        "continued_from_epoch": history.continued_from,
         "chosen": history.chosen,
         "warnings": history.warnings,
     }
     trained.evaluation.document["backtest"] = tested
     _save(Path(specification["output_directory"]), dataset, target, trained, summary)
     return {"type": "trained", "metrics": trained.evaluation.headline, "summary": summary}
+
+
+def _checkpoints(
+    specification: dict[str, Any], parameters: ModelParameters, dataset: StoredDataset, send: Send
+) -> CheckpointFile | None:
+    """Where the worker wants checkpoints, of exactly this training: another's are not continued."""
+    if specification["checkpoint_path"] is None:
+        return None
+    return CheckpointFile(
+        Path(specification["checkpoint_path"]),
+        {
+            "parameters": parameters.model_dump(mode="json"),
+            "dataset": dataset.manifest["fingerprint"],
+            "target": specification["target"],
+            "software": _software(model_class(parameters.kind).libraries),
+        },
+        on_written=lambda epoch: send({"type": "checkpoint", "epoch": epoch}),
+        on_refused=lambda reason: send({"type": "checkpoint refused", "reason": reason}),
+    )
 
 
 def _save(
@@ -73,7 +96,7 @@ def _save(
         "input_shape": manifest["shapes"]["inputs"][1:],
         "output_shape": [manifest["shapes"]["targets"][1], 1],
         "dataset_fingerprint": manifest["fingerprint"],
-        "software": _software(model),
+        "software": _software(model.computed_with),
     }
     losses = [{"epoch": e.epoch, "loss": e.loss, "val_loss": e.val_loss} for e in trained.history.epochs]
     for name, document in (
@@ -94,5 +117,5 @@ def _named(features: list[str], scalers: list[dict[str, Any]]) -> list[dict[str,
     return [{"feature": feature, **scaler} for feature, scaler in zip(features, scalers, strict=True)]
 
 
-def _software(model: Forecaster) -> dict[str, str]:
-    return {name: import_module(name).__version__ for name in ("numpy", *model.computed_with)}
+def _software(libraries: tuple[str, ...]) -> dict[str, str]:
+    return {name: import_module(name).__version__ for name in ("numpy", *libraries)}

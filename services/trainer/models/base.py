@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import Columns
 from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters
@@ -80,6 +81,12 @@ class History:
     chosen: dict[str, Any] = field(default_factory=dict)
     """What was chosen on the validation part, by the parameters' names."""
     warnings: list[str] = field(default_factory=list)
+    checkpoints: CheckpointFile | None = None
+    """Where a model of many epochs keeps how far it got, and looks how far an attempt before got."""
+    continued_from: int | None = None
+    """The epoch that an earlier attempt had ended."""
+    seconds_before: float = 0.0
+    """How long that attempt, and those before it, had trained."""
 
     def note(self, epoch: Epoch) -> None:
         """Keep and tell it. Raises MODEL_CONVERGENCE when its losses left the numbers."""
@@ -100,9 +107,12 @@ class Forecaster(ABC):
         self.parameters = parameters
 
     @final
-    def fit(self, data: TrainingData, report: Report) -> History:
-        """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers, or never come near the targets."""
-        history = History(report)
+    def fit(self, data: TrainingData, report: Report, checkpoints: CheckpointFile | None = None) -> History:
+        """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers, or never come near the targets.
+
+        With ``checkpoints``, a model of many epochs continues from the one that is there, and keeps its own.
+        """
+        history = History(report, checkpoints=checkpoints)
         self._fit(data, history)
         _check_explosion(history, data)
         return history

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ import tensorflow as tf  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
+from services.trainer.models.batches import shuffled_batches, steps_per_epoch
 from services.trainer.models.columns import Columns
+from services.trainer.models.continuation import Continuation, Stopwatch
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.neural import NeuralParameters
 
@@ -53,15 +54,25 @@ class Neural(Forecaster):
         early_stopping = keras.callbacks.EarlyStopping(
             monitor="val_loss" if validation else "loss", patience=parameters.patience, restore_best_weights=True
         )
+        clock = Stopwatch()
+        callbacks = [_Notes(history, parameters, clock), early_stopping]
+        over = False
+        if history.checkpoints is not None:
+            continuation = Continuation(history.checkpoints, history, early_stopping, clock)
+            over = continuation.resume(self._model)
+            callbacks.append(continuation)
+        done = history.continued_from or 0
         with _memory_errors():
             self._model.fit(
-                data.inputs,
-                data.targets,
+                shuffled_batches(data, parameters.batch_size, seed=parameters.seed, first_epoch=done),
                 validation_data=validation,
-                epochs=parameters.epochs,
-                batch_size=parameters.batch_size,
+                validation_batch_size=parameters.batch_size,
+                initial_epoch=done,
+                epochs=done if over else parameters.epochs,
+                steps_per_epoch=steps_per_epoch(data, parameters.batch_size),
+                shuffle=False,
                 verbose=0,
-                callbacks=[_Notes(history, parameters), early_stopping],
+                callbacks=callbacks,
             )
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
@@ -102,17 +113,17 @@ def _memory_errors() -> Iterator[None]:
 class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells of each epoch, with the time that the remaining ones will take; ends training when its time is over."""
 
-    def __init__(self, history: History, parameters: NeuralParameters) -> None:
+    def __init__(self, history: History, parameters: NeuralParameters, clock: Stopwatch) -> None:
         super().__init__()
         self._history = history
         self._epochs = parameters.epochs
         self._limit = parameters.time_limit_seconds
-        self._began = time.monotonic()
+        self._clock = clock
         self._over = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this."""
-        if self._limit is not None and time.monotonic() - self._began > self._limit:
+        if self._limit is not None and self._clock.seconds > self._limit:
             self._over = True
             self.model.stop_training = True
 
@@ -126,7 +137,7 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
                 self._epochs,
                 float(losses.get("loss", float("nan"))),
                 float(losses["val_loss"]) if "val_loss" in losses else None,
-                (time.monotonic() - self._began) / done * (self._epochs - done),
+                self._clock.seconds / done * (self._epochs - done),
             )
         )
         if self._over:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from services.trainer.child import job
@@ -20,6 +21,14 @@ def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None
     send({"type": "progress", "phase": "training", "fraction": 0.0, "processes": processes})
     match model["kind"]:
         case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "killed after each of four epochs":
+            epochs = Path(specification["checkpoint_path"])
+            ended = len(epochs.read_text()) + 1 if epochs.exists() else 1
+            if ended == 5:
+                return {"type": "trained", "metrics": {}, "summary": {}}
+            epochs.write_text("." * ended)
+            send({"type": "checkpoint", "epoch": ended})
             os.kill(os.getpid(), signal.SIGKILL)
         case "breaks":
             raise ValueError("secret detail of the inside")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner, Specification
-from shared.problems import Category, ProblemError
+from shared.problems import Category
 from tests.processes import living, wait_until
 from tests.waiting import until
 
@@ -119,6 +120,25 @@ async def test_a_child_killed_by_a_signal_is_exhaustion_with_advice_and_the_work
     assert "signal 9" in outcome.problem.detail
     assert any("batch_size" in advice for advice in outcome.problem.recovery)
     assert (await runner.run(_odd("talks"), lambda _: None)).problem is None
+
+
+async def test_a_killed_child_is_followed_by_others_while_they_get_further(runner: ChildRunner, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    specification = replace(_odd("killed after each of four epochs"), checkpoint_path=str(tmp_path / "epochs"))
+
+    outcome = await runner.run(specification, told.append)
+
+    assert outcome.problem is None
+    assert [message["epoch"] for message in told if message["type"] == "checkpoint"] == [1, 2, 3, 4]
+
+
+async def test_children_that_are_killed_one_after_the_other_without_an_epoch_end_the_job(runner: ChildRunner) -> None:
+    told: list[dict[str, Any]] = []
+
+    outcome = await runner.run(_odd("killed"), told.append)
+
+    assert outcome.problem is not None
+    assert len({message["processes"][0] for message in told}) == 3
 
 
 async def test_memory_that_runs_out_inside_is_exhaustion_with_advice(runner: ChildRunner) -> None:
@@ -231,10 +251,10 @@ async def test_a_spare_child_that_dies_as_it_is_taken_is_not_the_jobs_fault(
 async def test_a_program_that_cannot_start_is_a_problem(tmp_path: Path) -> None:
     runner = ChildRunner(["-c", "raise SystemExit('no such module')"])
 
-    with pytest.raises(ProblemError) as raised:
-        await runner.run(_odd("talks"), lambda _: None)
+    outcome = await runner.run(_odd("talks"), lambda _: None)
 
-    assert raised.value.problem.category is Category.INTERNAL
+    assert outcome.problem is not None
+    assert outcome.problem.category is Category.INTERNAL
     assert not living(_children())
 
 

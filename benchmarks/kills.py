@@ -1,0 +1,198 @@
+"""kill -9 of the training child, or of the whole worker, at random epochs: what becomes of the jobs.
+
+    python -m benchmarks.kills [--count 50] [--seed 0]
+
+A local stack with one trainer worker, which its supervisor starts again; small Dense jobs with a fixed seed, one after
+the other, each killed up to five times on its way. Every job must end once, with the metrics and forecasts of a job
+that nothing happened to, and leave nothing but its artifacts in the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from foretide.client.http import Client
+from foretide.local_stack import RunningStack, local_stack
+from foretide.stack.ports import Ports
+from shared.database.pool import Database, Record
+from shared.telemetry.logs import configure_logging
+
+_EPOCHS = 60
+_KILLS_PER_JOB = 5
+_DEADLINE_SECONDS = 300.0
+_SETTINGS = {
+    "FORETIDE_LEASE_SECONDS": "2",
+    "FORETIDE_SWEEP_SECONDS": "0.5",
+    "FORETIDE_PRELOAD_MODELS": "false",
+    "FORETIDE_REQUESTS_PER_MINUTE": "1000000",
+    "FORETIDE_LOG_LEVEL": "ERROR",
+}
+_MODEL = {"kind": "Dense", "layers": 2, "units": 32, "epochs": _EPOCHS, "patience": 1000, "batch_size": 8}
+
+
+class Killing:
+    """One stack, its database, and the chance that decides."""
+
+    def __init__(self, stack: RunningStack, client: Client, database: Database, file: Path, seed: int) -> None:
+        self._stack = stack
+        self._client = client
+        self._database = database
+        self._file = file
+        self._random = random.Random(seed)
+        self.killed: Counter[str] = Counter()
+
+    async def job(self, kills: int) -> dict[str, Any]:
+        """What a new job ends with, although it was killed so often."""
+        upload_id = await self._client.upload(self._file)
+        session_id = await self._client.create_session([upload_id], "kills")
+        await self._client.configure(session_id, _configuration())
+        await self._client.generate_and_train(session_id)
+        for epoch in sorted(self._random.choices(range(_EPOCHS - 5), k=kills)):
+            if await self._reached(session_id, epoch):
+                await self._kill()
+        return await self._outcome(session_id)
+
+    async def _kill(self) -> None:
+        await asyncio.sleep(self._random.random() * 0.5)
+        worker = psutil.Process(await self._worker())
+        what = self._random.choice(["child", "worker"])
+        for process in worker.children() if what == "child" else [worker]:
+            os.kill(process.pid, signal.SIGKILL)
+        self.killed[what] += 1
+
+    async def _worker(self) -> int:
+        """Its process id, once it was started again."""
+        parts = self._stack.supervisor.process_ids
+        while "trainer-worker" not in parts:
+            await asyncio.sleep(0.05)
+            parts = self._stack.supervisor.process_ids
+        return parts["trainer-worker"]
+
+    async def _reached(self, session_id: str, epoch: int) -> bool:
+        """False when the job ended before."""
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            row = await self._row(session_id)
+            if row is not None and row["status"] in ("trained", "failed"):
+                return False
+            checkpoint = row["checkpoint"] if row is not None and row["status"] == "running" else None
+            if row is not None and row["status"] == "running" and epoch == 0:
+                return True
+            if checkpoint is not None and int(Path(checkpoint["key"]).stem) >= epoch:
+                return True
+            await asyncio.sleep(0.02)
+        raise TimeoutError(f"epoch {epoch} was not reached")
+
+    async def _outcome(self, session_id: str) -> dict[str, Any]:
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            row = await self._row(session_id)
+            if row is not None and row["status"] == "failed":
+                return {"error": row["error"]}
+            if row is not None and row["status"] == "trained" and row["checkpoint"] is None and not row["has_remains"]:
+                kept = {reference["key"] for reference in row["artifacts"].values()}
+                return {
+                    "metrics": row["metrics"],
+                    "forecasts": row["artifacts"]["forecasts"]["sha256"],
+                    "ends": await self._ends(session_id),
+                    "only_artifacts": self._stored(session_id) == {Path(key) for key in kept},
+                }
+            await asyncio.sleep(0.1)
+        raise TimeoutError("the job did not end")
+
+    def _stored(self, session_id: str) -> set[Path]:
+        root = self._stack.servers.data_directory / "objects" / "ml-artifacts"
+        return {path.relative_to(root) for path in (root / "models" / session_id).rglob("*") if path.is_file()}
+
+    async def _row(self, session_id: str) -> Record | None:
+        async with self._database.transaction() as transaction:
+            return await transaction.fetch_row("select * from public.training_jobs where session_id = $1", session_id)
+
+    async def _ends(self, session_id: str) -> int:
+        async with self._database.transaction() as transaction:
+            return int(
+                await transaction.fetch_value(
+                    """select count(*) from public.session_events
+                       where session_id = $1 and name in ('model.trained', 'model.failed')""",
+                    session_id,
+                )
+            )
+
+
+def _configuration() -> dict[str, Any]:
+    past, future = {"start_hours": -23, "end_hours": 0}, {"start_hours": 1, "end_hours": 24}
+    return {
+        "series": [
+            {"file": "load.csv", "role": "input", "horizon": past},
+            {"file": "load.csv", "role": "output", "horizon": future},
+        ],
+        "time_steps": {"input": 24, "output": 24, "step_minutes": 60},
+        "models": [_MODEL],
+    }
+
+
+def _write_series(path: Path) -> Path:
+    hours = np.arange(24 * 40)
+    times = np.datetime64("2024-01-01T00:00") + hours * np.timedelta64(1, "h")
+    values = 50 + 20 * np.sin(hours * np.pi / 12) + np.random.default_rng(7).normal(0, 2, len(hours))
+    rows = [f"{moment}:00;{value:.3f}" for moment, value in zip(times, values, strict=True)]
+    path.write_text("time;load\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+async def run(count: int, seed: int) -> dict[str, Any]:
+    """The figures."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="foretide-kills-") as name:
+        folder = Path(name)
+        port = Ports(folder / "ports.json").claim("gateway")
+        async with (
+            local_stack(folder / "data", port=port, settings=_SETTINGS) as stack,
+            Client(stack.url, stack.token) as client,
+        ):
+            database = Database(stack.servers.database_url, pool_size=2)
+            await database.open()
+            killing = Killing(stack, client, database, _write_series(folder / "load.csv"), seed)
+            whole = await killing.job(0)
+            outcomes = []
+            while (left := count - killing.killed.total()) > 0:
+                outcomes.append(await killing.job(min(left, _KILLS_PER_JOB)))
+                print(f"{killing.killed.total()} kills, {len(outcomes)} jobs", file=sys.stderr, flush=True)
+            await database.close()
+    return {
+        "kills": killing.killed.total(),
+        "killed_children": killing.killed["child"],
+        "killed_workers": killing.killed["worker"],
+        "jobs": len(outcomes),
+        "ended_once": sum(outcome.get("ends") == 1 for outcome in outcomes),
+        "same_result": sum(outcome == whole for outcome in outcomes),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def main() -> None:
+    """Print one JSON object as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    configure_logging("kills", level="ERROR")
+    print(json.dumps(asyncio.run(run(arguments.count, arguments.seed))))
+
+
+if __name__ == "__main__":
+    main()
