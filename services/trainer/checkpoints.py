@@ -75,8 +75,7 @@ class CheckpointUploads:
         job = self._job
         key = f"{_folder(job.row)}/{job.claim.attempt}/{self._epoch}.npz"
         stored = await put_file(self._store, ML_ARTIFACTS, key, self._path)
-        reference = Reference(bucket=stored.bucket, key=stored.key, sha256=stored.sha256, bytes=stored.size)
-        held = await _record(self._database, job.claim, reference)
+        held = await _record(self._database, job.claim, stored.reference)
         superseded = self._obsolete - {key} if held else {key}
         self._obsolete = {key}
         await self._store.delete_many(ML_ARTIFACTS, superseded)
