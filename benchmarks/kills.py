@@ -22,9 +22,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
+from benchmarks.sessions import configured_session, write_load
 from foretide.client.http import Client
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.ports import Ports
@@ -57,9 +57,7 @@ class Killing:
 
     async def job(self, kills: int) -> dict[str, Any]:
         """What a new job ends with, although it was killed so often."""
-        upload_id = await self._client.upload(self._file)
-        session_id = await self._client.create_session([upload_id], "kills")
-        await self._client.configure(session_id, _configuration())
+        session_id = await configured_session(self._client, self._file, [_MODEL])
         await self._client.generate_and_train(session_id)
         for epoch in sorted(self._random.choices(range(_EPOCHS - 5), k=kills)):
             if await self._reached(session_id, epoch):
@@ -133,27 +131,6 @@ class Killing:
             )
 
 
-def _configuration() -> dict[str, Any]:
-    past, future = {"start_hours": -23, "end_hours": 0}, {"start_hours": 1, "end_hours": 24}
-    return {
-        "series": [
-            {"file": "load.csv", "role": "input", "horizon": past},
-            {"file": "load.csv", "role": "output", "horizon": future},
-        ],
-        "time_steps": {"input": 24, "output": 24, "step_minutes": 60},
-        "models": [_MODEL],
-    }
-
-
-def _write_series(path: Path) -> Path:
-    hours = np.arange(24 * 40)
-    times = np.datetime64("2024-01-01T00:00") + hours * np.timedelta64(1, "h")
-    values = 50 + 20 * np.sin(hours * np.pi / 12) + np.random.default_rng(7).normal(0, 2, len(hours))
-    rows = [f"{moment}:00;{value:.3f}" for moment, value in zip(times, values, strict=True)]
-    path.write_text("time;load\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    return path
-
-
 async def run(count: int, seed: int) -> dict[str, Any]:
     """The figures."""
     began = time.monotonic()
@@ -166,7 +143,7 @@ async def run(count: int, seed: int) -> dict[str, Any]:
         ):
             database = Database(stack.servers.database_url, pool_size=2)
             await database.open()
-            killing = Killing(stack, client, database, _write_series(folder / "load.csv"), seed)
+            killing = Killing(stack, client, database, write_load(folder / "load.csv", days=40), seed)
             whole = await killing.job(0)
             outcomes = []
             while (left := count - killing.killed.total()) > 0:
