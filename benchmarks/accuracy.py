@@ -141,7 +141,7 @@ def _coverage(chosen: Tried, parts: Parts) -> float:
             )
         )
         quantiles = calibrate(validation, test, adapt=True).quantiles
-        found.append(measure_quantiles(test.truth, quantiles.astype(np.float64))["intervals"][0]["coverage"])
+        found.append(measure_quantiles(test.truth, quantiles)["intervals"][0]["coverage"])
     return float(np.mean(found))
 
 
