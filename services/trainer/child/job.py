@@ -34,7 +34,7 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
     training = Training(configuration, target, parameters, fits=1 + len(manifest["backtests"]), send=send)
     trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
-    tested = back_test(dataset, configuration.split, lambda fold, number: training.run(fold, number + 1).evaluation)
+    tested = back_test(dataset, configuration.split, lambda fold, number: training.run(fold, number + 1))
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     history = trained.history
     seconds = history.seconds_before + time.monotonic() - began

@@ -27,6 +27,11 @@ class ModelParameters(BaseModel):
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
+    @property
+    def held_together(self) -> int:
+        """How many of the alternatives are in memory at a time."""
+        return 1
+
     def alternatives(self) -> Sequence[ModelParameters]:
         """What is trained one after the other, where one of them that works is enough: else this alone."""
         return [self]
