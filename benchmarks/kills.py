@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +63,26 @@ class Killing:
         await self._client.generate_and_train(session_id)
         for epoch in sorted(self._random.choices(range(_EPOCHS - 5), k=kills)):
             if await self._reached(session_id, epoch):
-                await self._kill()
+                await self._kill(session_id)
         return await self._outcome(session_id)
 
-    async def _kill(self) -> None:
+    async def _kill(self, session_id: str) -> None:
+        """Counts only what strikes a training."""
         await asyncio.sleep(self._random.random() * 0.5)
         worker = psutil.Process(await self._worker())
         what = self._random.choice(["child", "worker"])
+        row = await self._row(session_id)
+        struck = []
         for process in worker.children() if what == "child" else [worker]:
-            os.kill(process.pid, signal.SIGKILL)
-        self.killed[what] += 1
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+                struck.append(process.pid)
+        if struck and row is not None and self._is_held(row):
+            self.killed[what] += 1
+
+    def _is_held(self, row: Record) -> bool:
+        """Somebody works on it."""
+        return bool(row["status"] == "running" and row["lease_until"] > datetime.now(UTC))
 
     async def _worker(self) -> int:
         """Its process id, once it was started again."""
@@ -87,11 +99,10 @@ class Killing:
             row = await self._row(session_id)
             if row is not None and row["status"] in ("trained", "failed"):
                 return False
-            checkpoint = row["checkpoint"] if row is not None and row["status"] == "running" else None
-            if row is not None and row["status"] == "running" and epoch == 0:
-                return True
-            if checkpoint is not None and int(Path(checkpoint["key"]).stem) >= epoch:
-                return True
+            if row is not None and self._is_held(row):
+                checkpoint = row["checkpoint"]
+                if epoch == 0 or (checkpoint is not None and int(Path(checkpoint["key"]).stem) >= epoch):
+                    return True
             await asyncio.sleep(0.02)
         raise TimeoutError(f"epoch {epoch} was not reached")
 
@@ -168,7 +179,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     configure_logging("kills", level="ERROR")
-    print(json.dumps(asyncio.run(run(arguments.count, arguments.seed))))
+    found = asyncio.run(run(arguments.count, arguments.seed))
+    print(json.dumps(found))
+    sys.exit(not found["jobs"] == found["ended_once"] == found["same_result"])
 
 
 if __name__ == "__main__":
