@@ -39,7 +39,6 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.upload
 	$(PYTHON) -m benchmarks.windows
 	$(PYTHON) -m benchmarks.accuracy
-	$(PYTHON) -m benchmarks.training
 
 .PHONY: setup-test
 setup-test:
