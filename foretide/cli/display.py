@@ -79,8 +79,8 @@ def _losses(data: dict[str, Any]) -> str | None:
     return f"epoch {data['epoch']}/{data['epochs']} loss {_number(data.get('loss'))}"
 
 
-_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE %", "r2": "R2", "mase": "MASE"}
-_SHARES = {"coverage_90": "in 90 %"}
+_HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE %", "mase": "MASE"}
+_SHARES = {"coverage_90": "90 %"}
 """How many truths lay inside the interval that should hold 90 % of them."""
 
 
@@ -89,7 +89,7 @@ def metrics_table(results: dict[str, Any]) -> Table:
     table = Table(title="Models on the test part, in original units")
     table.add_column("model", no_wrap=True)
     table.add_column("target")
-    names = ("mae", "rmse", "mape", "r2", "mase", "skill")
+    names = ("mae", "rmse", "mape", "mase", "skill")
     for heading in (*(_HEADINGS.get(name, name) for name in names), *_SHARES.values(), "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in results["comparison"]:
