@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from services.trainer.intervals import WIDEST
 from services.trainer.training import Trained
 from shared.series.artifact import StoredDataset
 from shared.series.configuration import Split
 from shared.series.folds import fold_dataset
+from shared.series.metrics import METRICS
 
 Train = Callable[[StoredDataset, int], Trained]
 
-_AVERAGED = ("mae", "mse", "rmse", "nrmse", "mape", "wape", "smape", "r2", "mase", "skill", "crps", "coverage_90")
-_OF_EACH = (*_AVERAGED, "width_90", "baseline_rmse", "split")
+_AVERAGED = (*METRICS, "skill", "crps", f"coverage_{WIDEST}")
+_OF_EACH = (*_AVERAGED, f"width_{WIDEST}", "baseline_rmse", "split")
 
 
 def back_test(dataset: StoredDataset, split: Split, train: Train) -> dict[str, Any] | None:

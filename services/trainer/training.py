@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.trainer.evaluation import Evaluation, evaluate
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, seconds_left
 from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import describe_columns
 from services.trainer.models.registry import model_class
@@ -64,7 +64,7 @@ class Training:
             "epochs": epoch.epochs,
             "loss": epoch.loss,
             "val_loss": epoch.val_loss,
-            "eta_seconds": epoch.eta_seconds if alone else (time.monotonic() - self.began) / share * (1 - share),
+            "eta_seconds": epoch.eta_seconds if alone else seconds_left(time.monotonic() - self.began, share),
         }
 
 

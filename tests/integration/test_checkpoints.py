@@ -128,6 +128,14 @@ async def expected(trainer: Trainer, workers: Callable[[str], Replica], known: d
     return known
 
 
+async def stopped_on_the_way(trainer: Trainer, workers: Callable[[str], Replica], owned: Owned) -> Record:
+    """The job as a worker leaves it that is stopped after five epochs."""
+    first = workers("first")
+    await reached(trainer.database, owned, 5)
+    await first.stop()
+    return await only_job(trainer.database, owned)
+
+
 async def test_f27_a_job_whose_worker_was_killed_goes_on_elsewhere_and_ends_as_if_nothing_had_happened(
     trainer: Trainer, workers: Callable[[str], Replica], uninterrupted: dict[str, Any]
 ) -> None:
@@ -181,10 +189,7 @@ async def test_a_stopped_worker_hands_its_job_back_with_its_last_checkpoint(
 ) -> None:
     whole = await expected(trainer, workers, uninterrupted)
     owned = await trainer.start(LONG)
-    first = workers("first")
-    await reached(trainer.database, owned, 5)
-    await first.stop()
-    handed_back = await only_job(trainer.database, owned)
+    handed_back = await stopped_on_the_way(trainer, workers, owned)
     assert (handed_back["status"], handed_back["attempt"]) == ("queued", 1)
 
     workers("second")
@@ -200,10 +205,7 @@ async def test_a_damaged_checkpoint_is_not_used_and_the_job_ends_the_same(
 ) -> None:
     whole = await expected(trainer, workers, uninterrupted)
     owned = await trainer.start(LONG)
-    first = workers("first")
-    await reached(trainer.database, owned, 5)
-    await first.stop()
-    handed_back = await only_job(trainer.database, owned)
+    handed_back = await stopped_on_the_way(trainer, workers, owned)
     await trainer.store.put(ML_ARTIFACTS, handed_back["checkpoint"]["key"], b"something else")
 
     second = workers("second")

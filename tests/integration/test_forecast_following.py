@@ -17,7 +17,6 @@ from services.results.forecasts import (
     on_training_completed,
     on_training_started,
 )
-from services.upload.app import create_app as upload_app
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.envelope import Envelope, event_type
@@ -41,12 +40,6 @@ BEST = {"model": "Linear", "mean_rank": 1.0, "targets": METRICS}
 
 
 @pytest.fixture(scope="module")
-async def upload_service(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(upload_app(settings_for(servers))) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 async def results_service(servers: LocalServers) -> AsyncIterator[FastAPI]:
     async with running(results_app(settings_for(servers))) as made:
         yield made
@@ -59,11 +52,12 @@ async def reader(results_service: FastAPI, servers: LocalServers, user_id: UUID)
 
 
 @pytest.fixture
-async def job(upload_service: FastAPI, servers: LocalServers, user_id: UUID, database: Database) -> Record:
+async def job(
+    application: FastAPI, client: httpx.AsyncClient, servers: LocalServers, user_id: UUID, database: Database
+) -> Record:
     """A job that is at work."""
-    job_id = await pending_job(upload_service, servers, user_id)
-    async with caller(upload_service, servers, user_id) as client:
-        assert (await client.post(f"/api/forecast/{job_id}")).status_code == 202
+    job_id = await pending_job(application, servers, user_id)
+    assert (await client.post(f"/api/forecast/{job_id}")).status_code == 202
     [row] = await rows_of(database, "forecast_jobs", user_id)
     return row
 
@@ -75,9 +69,9 @@ def envelope(payload: object, sequence: int) -> Envelope:
 
 
 async def test_a_job_that_waits_says_what_is_in_its_file(
-    upload_service: FastAPI, servers: LocalServers, user_id: UUID, reader: httpx.AsyncClient
+    application: FastAPI, servers: LocalServers, user_id: UUID, reader: httpx.AsyncClient
 ) -> None:
-    job_id = await pending_job(upload_service, servers, user_id)
+    job_id = await pending_job(application, servers, user_id)
     said = (await reader.get(f"/api/forecast/{job_id}")).json()
     assert (said["status"], said["phase"], said["choices"], said["metrics"]) == ("pending", None, None, None)
     assert [column["name"] for column in said["columns"]] == ["time", "load"]
@@ -155,9 +149,9 @@ async def test_an_event_that_is_heard_late_changes_nothing(database: Database, u
 
 
 async def test_a_job_whose_session_is_going_is_not_found(
-    upload_service: FastAPI, servers: LocalServers, user_id: UUID, reader: httpx.AsyncClient, job: Record
+    application: FastAPI, servers: LocalServers, user_id: UUID, reader: httpx.AsyncClient, job: Record
 ) -> None:
-    async with caller(upload_service, servers, user_id) as client:
+    async with caller(application, servers, user_id) as client:
         await client.delete(f"/api/training/sessions/{job['session_id']}")
     assert (await reader.get(f"/api/forecast/{job['id']}")).status_code == 404
 
@@ -176,9 +170,9 @@ async def test_the_database_shows_a_job_to_its_owner_alone_and_lets_nobody_write
 
 
 async def test_f32_every_status_of_a_job_can_be_written_with_a_long_reason(
-    upload_service: FastAPI, servers: LocalServers, database: Database, user_id: UUID
+    application: FastAPI, servers: LocalServers, database: Database, user_id: UUID
 ) -> None:
-    async with caller(upload_service, servers, user_id) as client:
+    async with caller(application, servers, user_id) as client:
         await upload(client, hourly_load())
     async with database.transaction() as transaction:
         for status in ("pending", "processing", "completed", "failed"):

@@ -34,7 +34,7 @@ async def with_stored_dataset(database: Database, store: ObjectStore, folder: Pa
     references = {}
     for name, path in (("dataset", folder / "dataset.npz"), ("manifest", folder / "manifest.json")):
         stored = await put_file(store, TRAINING_DATASETS, f"{owned.session_id}/{path.name}", path)
-        references[name] = {"bucket": stored.bucket, "key": stored.key, "sha256": stored.sha256, "bytes": stored.size}
+        references[name] = stored.reference.model_dump(mode="json")
     async with database.transaction() as transaction:
         await transaction.execute(
             """insert into training_datasets (session_id, user_id, name, storage_path, configuration, status, metadata)

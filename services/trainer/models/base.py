@@ -70,6 +70,11 @@ class Epoch:
 Report = Callable[[Epoch], None]
 
 
+def seconds_left(seconds: float, share: float) -> float:
+    """How long the rest takes, where that share of the work took ``seconds``."""
+    return seconds / share * (1 - share)
+
+
 @dataclass(slots=True)
 class History:
     """What happened while fitting; a model's ``_fit`` writes it."""

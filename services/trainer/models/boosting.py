@@ -13,8 +13,16 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows, not_converged
-from services.trainer.models.sampling import drawn
+from services.trainer.models.base import (
+    Epoch,
+    Forecaster,
+    History,
+    TrainingData,
+    Windows,
+    not_converged,
+    seconds_left,
+)
+from services.trainer.models.sampling import SET_BY_MAX_SAMPLES, drawn
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.trees import LightGBMParameters
 
@@ -83,7 +91,7 @@ class LightGBM(Forecaster):
         width = inputs.shape[1] * inputs.shape[2] + 1
         most = max(1, _VALUES_AT_ONCE // width)
         limit = min(settings.max_samples, most)
-        why = "max_samples sets how many" if limit < most else "more of that width do not fit into memory"
+        why = SET_BY_MAX_SAMPLES if limit < most else "more of that width do not fit into memory"
         if settings.strategy == "direct":
             windows = drawn(len(inputs), limit, settings.seed, history, what="windows", why=why)
             return _Table(_flat(inputs[windows]), _flat(targets[windows]))
@@ -168,9 +176,9 @@ def _trained(
         found = {name: [float(loss) for loss in metrics["l2"]] for name, metrics in losses.items()}
         best = int(np.argmin(found["validation"])) if validation is not None else len(found["training"]) - 1
         done = place + 1
-        seconds_left = (time.monotonic() - began) / done * (boosters - done)
+        left = seconds_left(time.monotonic() - began, done / boosters)
         val_loss = found["validation"][best] if validation is not None else None
-        history.note(Epoch(done, boosters, found["training"][best], val_loss, seconds_left))
+        history.note(Epoch(done, boosters, found["training"][best], val_loss, left))
         yield booster.model_to_string(num_iteration=best + 1)
     if ended_early:
         history.warnings.append(
@@ -194,8 +202,8 @@ class _Told:
             return
         losses = {name: float(loss) for name, _, loss, _ in environment.evaluation_result_list}
         share = (self._place + grown / self._trees) / self._boosters
-        seconds_left = (time.monotonic() - self._began) / share * (1 - share)
-        told = Epoch(self._place + 1, self._boosters, losses["training"], losses.get("validation"), seconds_left, share)
+        left = seconds_left(time.monotonic() - self._began, share)
+        told = Epoch(self._place + 1, self._boosters, losses["training"], losses.get("validation"), left, share)
         self._history.report(told)
 
 

@@ -13,7 +13,16 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.trainer.models.base import Epoch, Forecaster, History, Report, TrainingData, Windows, not_converged
+from services.trainer.models.base import (
+    Epoch,
+    Forecaster,
+    History,
+    Report,
+    TrainingData,
+    Windows,
+    not_converged,
+    seconds_left,
+)
 from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
 from shared.problems import Category, ProblemError
@@ -166,7 +175,7 @@ class _Progress:
                     self._members,
                     epoch.loss,
                     epoch.val_loss,
-                    max(self._seconds_left(share), epoch.eta_seconds or 0.0),
+                    max(seconds_left(time.monotonic() - self._began, share), epoch.eta_seconds or 0.0),
                     share,
                 )
             )
@@ -176,10 +185,8 @@ class _Progress:
     def member_is_done(self, place: int, loss: float, val_loss: float | None) -> None:
         """A member counts as an epoch."""
         share = (place + 1) / self._members
-        self._history.note(Epoch(place + 1, self._members, loss, val_loss, self._seconds_left(share)))
-
-    def _seconds_left(self, share: float) -> float:
-        return (time.monotonic() - self._began) / share * (1 - share)
+        left = seconds_left(time.monotonic() - self._began, share)
+        self._history.note(Epoch(place + 1, self._members, loss, val_loss, left))
 
 
 def _technical(failure: Exception) -> ProblemError:

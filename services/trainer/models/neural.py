@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows, seconds_left
 from services.trainer.models.batches import shuffled_batches, steps_per_epoch
 from services.trainer.models.columns import Columns
 from services.trainer.models.continuation import Continuation, Stopwatch
@@ -137,7 +137,7 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
                 self._epochs,
                 float(losses.get("loss", float("nan"))),
                 float(losses["val_loss"]) if "val_loss" in losses else None,
-                self._clock.seconds / done * (self._epochs - done),
+                seconds_left(self._clock.seconds, done / self._epochs),
             )
         )
         if self._over:

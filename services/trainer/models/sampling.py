@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 from services.trainer.models.base import History
 
+SET_BY_MAX_SAMPLES = "max_samples sets how many"
 
-def drawn(count: int, limit: int, seed: int, history: History, *, what: str, why: str) -> NDArray[np.int64]:
+
+def drawn(
+    count: int, limit: int, seed: int, history: History, *, what: str, why: str = SET_BY_MAX_SAMPLES
+) -> NDArray[np.int64]:
     """Places (at most ``limit`` of ``count``), rising; a warning tells when they are not all.
 
     ``why`` there are no more of them. At random by the seed and not every k-th: that would see the same hour of each
