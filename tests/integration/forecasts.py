@@ -58,3 +58,7 @@ async def rows_of(database: Database, table: str, user_id: UUID) -> list[Record]
     """The user's rows."""
     async with database.transaction() as transaction:
         return await transaction.fetch(f"select * from public.{table} where user_id = $1", user_id)
+
+
+async def nothing_left(database: Database, servers: LocalServers, user_id: UUID) -> bool:
+    return not await rows_of(database, "forecast_jobs", user_id) and not await stored_keys(servers, user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
@@ -14,6 +15,7 @@ from services.upload.app import create_app
 from tests.integration.apps import settings_for, token_of
 from tests.integration.gateway.servers import free_port, gateway, serving
 from tests.integration.tus.exchange import MEBIBYTE
+from tests.integration.tus.tus_js import DATA
 
 LARGEST = 24 * MEBIBYTE
 
@@ -57,3 +59,10 @@ async def client(behind: Behind) -> AsyncIterator[httpx.AsyncClient]:
     """A new user."""
     async with behind.client() as made:
         yield made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "load.csv"
+    path.write_bytes(DATA)
+    return path

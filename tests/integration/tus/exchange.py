@@ -8,11 +8,15 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
+import jwt
 import numpy as np
 
 from foretide.stack.servers import LocalServers
+from shared.database.pool import Database
+from shared.storage.local import LocalStore
 
 PATH = "/api/training/tus/"
 BODY = {"Content-Type": "application/offset+octet-stream"}
@@ -118,3 +122,25 @@ class SlowRequest:
     def break_off(self) -> None:
         """As a network that is gone: without a goodbye."""
         self.writer.transport.abort()
+
+
+async def turn_of(database: Database, path: str) -> UUID:
+    """Names the request that may write."""
+    async with database.transaction() as transaction:
+        turn: UUID = await transaction.fetch_value(
+            "select turn from public.uploads where upload_id = $1", path.rpartition("/")[2]
+        )
+    return turn
+
+
+async def has_reached(client: httpx.AsyncClient, path: str, offset: int) -> bool:
+    return await offset_of(client, path) >= offset
+
+
+def user_of(client: httpx.AsyncClient) -> UUID:
+    token = client.headers["Authorization"].partition(" ")[2]
+    return UUID(jwt.decode(token, options={"verify_signature": False})["sub"])
+
+
+def store_of(servers: LocalServers) -> LocalStore:
+    return LocalStore(servers.data_directory / "objects", public_url="http://test", signing_secret="s")
