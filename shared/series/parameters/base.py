@@ -7,6 +7,8 @@ from math import prod
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.series.parameters.search import Search
+
 Shape = tuple[int, int]
 """(steps, columns) of one window: (I, F_in) or (O, F_out)."""
 
@@ -26,6 +28,7 @@ class ModelParameters(BaseModel):
 
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     def alternatives(self) -> Sequence[ModelParameters]:
         """What is trained one after the other, where one of them that works is enough: else this alone."""
