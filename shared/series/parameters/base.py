@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +26,9 @@ class ModelParameters(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    learns_in_epochs: ClassVar[bool] = False
+    """Whether its validation loss after each epoch tells early how good it will be."""
 
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

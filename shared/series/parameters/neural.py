@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 
@@ -20,6 +20,8 @@ _KEPT_PER_STEP = 6
 
 class NeuralParameters(ModelParameters):
     """Adam on the mean squared error, with early stopping; the best epoch's weights are kept."""
+
+    learns_in_epochs: ClassVar[bool] = True
 
     activation: Annotated[Activation, tried_of("relu", "elu", "tanh")] = "relu"
     epochs: int = Field(default=20, ge=1, le=2000, description="At most so many passes over the training part.")
