@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +113,13 @@ def test_a_trial_that_was_cut_short_is_best_only_where_none_came_to_its_end() ->
     assert best_of([_trial(0, "trained", 2.0), short]) == _trial(0, "trained", 2.0)
     assert best_of([_trial(0, "failed"), short]) == short
     assert best_of([_trial(0, "failed"), _trial(1, "cancelled")]) is None
+
+
+def test_optuna_is_not_loaded_where_nothing_is_searched() -> None:
+    program = """
+import sys
+import services.trainer.app
+from services.trainer.child import job, trial
+sys.exit("optuna" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
