@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,7 @@ class TrialExecution:
         finally:
             for task in (run, watch):
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(run, watch, return_exceptions=True)
+            await asyncio.gather(run, watch, return_exceptions=True)
 
     async def _commit(self, job: Job, ended: Ended) -> None:
         async with self._service.database.transaction() as transaction:
