@@ -44,7 +44,7 @@ class Training:
         """
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
-        history = model.fit(data, lambda epoch: self.send(progress_of(epoch, number, self.fits)), checkpoints)
+        history = model.fit(data, lambda epoch: self.send(_progress(epoch, number, self.fits)), checkpoints)
         if number == self.fits - 1:
             self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
         test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
@@ -65,8 +65,7 @@ def training_data(dataset: StoredDataset, configuration: Configuration, target: 
     )
 
 
-def progress_of(epoch: Epoch, number: int, fits: int) -> dict[str, Any]:
-    """What is told of an epoch of the model of that number."""
+def _progress(epoch: Epoch, number: int, fits: int) -> dict[str, Any]:
     return {
         "type": "progress",
         "phase": "training",

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from services.trainer.child.task import Task
-from services.trainer.models.base import not_converged
+from services.trainer.models.base import Epoch, not_converged
 from services.trainer.models.registry import model_class
-from services.trainer.training import Send, progress_of, training_data
+from services.trainer.training import Send, training_data
 
 
 def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     data = training_data(task.dataset, task.configuration, task.target)
     model = model_class(task.parameters.kind)(task.parameters)
-    model.fit(data, lambda epoch: send(progress_of(epoch, number=0, fits=1)))
+    model.fit(data, lambda epoch: send(_progress(epoch)))
     loss = model.squared_error(data.validation_inputs, data.validation_targets)
     if not math.isfinite(loss):
         raise not_converged("Its error on the validation part is no number.", [])
@@ -26,4 +26,15 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "type": "trained",
         "metrics": {"val_loss": loss},
         "summary": {"duration_seconds": round(time.monotonic() - began, 3)},
+    }
+
+
+def _progress(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "type": "progress",
+        "fraction": epoch.share,
+        "epoch": epoch.epoch,
+        "epochs": epoch.epochs,
+        "loss": epoch.loss,
+        "val_loss": epoch.val_loss,
     }
