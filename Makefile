@@ -1,5 +1,7 @@
 # Everything is run from here; `make help` lists it.
 PYTHON := .venv/bin/python
+# Hypothesis' examples are the same in every run; plain pytest looks for new ones.
+REPEATABLE := --hypothesis-profile=ci
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast test-servers lint bench lock
 
@@ -20,10 +22,10 @@ test: setup-test ## All checks and tests, with real servers that the tests start
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint test-fast test-servers
 
 test-fast: setup-test ## Unit tests only: no servers
-	$(PYTHON) -m pytest -q -m "not integration"
+	$(PYTHON) -m pytest -q -m "not integration" $(REPEATABLE)
 
 test-servers: setup-test ## Integration tests only: they start their own servers
-	$(PYTHON) -m pytest -q -m integration --numprocesses=2 --dist=loadfile
+	$(PYTHON) -m pytest -q -m integration --numprocesses=2 --dist=loadfile $(REPEATABLE)
 
 lint: setup-test ## ruff, mypy, import-linter and the deployment files
 	$(PYTHON) -m ruff check .
@@ -37,6 +39,7 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.upload
 	$(PYTHON) -m benchmarks.windows
 	$(PYTHON) -m benchmarks.accuracy
+	$(PYTHON) -m benchmarks.training
 
 .PHONY: setup-test
 setup-test:

@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
+from benchmarks.sessions import configured_session, write_load
 from foretide.client.http import Client
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.ports import Ports
@@ -57,22 +59,30 @@ class Killing:
 
     async def job(self, kills: int) -> dict[str, Any]:
         """What a new job ends with, although it was killed so often."""
-        upload_id = await self._client.upload(self._file)
-        session_id = await self._client.create_session([upload_id], "kills")
-        await self._client.configure(session_id, _configuration())
+        session_id = await configured_session(self._client, self._file, [_MODEL])
         await self._client.generate_and_train(session_id)
         for epoch in sorted(self._random.choices(range(_EPOCHS - 5), k=kills)):
             if await self._reached(session_id, epoch):
-                await self._kill()
+                await self._kill(session_id)
         return await self._outcome(session_id)
 
-    async def _kill(self) -> None:
+    async def _kill(self, session_id: str) -> None:
+        """Counts only what strikes a training."""
         await asyncio.sleep(self._random.random() * 0.5)
         worker = psutil.Process(await self._worker())
         what = self._random.choice(["child", "worker"])
+        row = await self._row(session_id)
+        struck = []
         for process in worker.children() if what == "child" else [worker]:
-            os.kill(process.pid, signal.SIGKILL)
-        self.killed[what] += 1
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+                struck.append(process.pid)
+        if struck and row is not None and self._is_held(row):
+            self.killed[what] += 1
+
+    def _is_held(self, row: Record) -> bool:
+        """Somebody works on it."""
+        return bool(row["status"] == "running" and row["lease_until"] > datetime.now(UTC))
 
     async def _worker(self) -> int:
         """Its process id, once it was started again."""
@@ -89,11 +99,10 @@ class Killing:
             row = await self._row(session_id)
             if row is not None and row["status"] in ("trained", "failed"):
                 return False
-            checkpoint = row["checkpoint"] if row is not None and row["status"] == "running" else None
-            if row is not None and row["status"] == "running" and epoch == 0:
-                return True
-            if checkpoint is not None and int(Path(checkpoint["key"]).stem) >= epoch:
-                return True
+            if row is not None and self._is_held(row):
+                checkpoint = row["checkpoint"]
+                if epoch == 0 or (checkpoint is not None and int(Path(checkpoint["key"]).stem) >= epoch):
+                    return True
             await asyncio.sleep(0.02)
         raise TimeoutError(f"epoch {epoch} was not reached")
 
@@ -133,27 +142,6 @@ class Killing:
             )
 
 
-def _configuration() -> dict[str, Any]:
-    past, future = {"start_hours": -23, "end_hours": 0}, {"start_hours": 1, "end_hours": 24}
-    return {
-        "series": [
-            {"file": "load.csv", "role": "input", "horizon": past},
-            {"file": "load.csv", "role": "output", "horizon": future},
-        ],
-        "time_steps": {"input": 24, "output": 24, "step_minutes": 60},
-        "models": [_MODEL],
-    }
-
-
-def _write_series(path: Path) -> Path:
-    hours = np.arange(24 * 40)
-    times = np.datetime64("2024-01-01T00:00") + hours * np.timedelta64(1, "h")
-    values = 50 + 20 * np.sin(hours * np.pi / 12) + np.random.default_rng(7).normal(0, 2, len(hours))
-    rows = [f"{moment}:00;{value:.3f}" for moment, value in zip(times, values, strict=True)]
-    path.write_text("time;load\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    return path
-
-
 async def run(count: int, seed: int) -> dict[str, Any]:
     """The figures."""
     began = time.monotonic()
@@ -166,7 +154,7 @@ async def run(count: int, seed: int) -> dict[str, Any]:
         ):
             database = Database(stack.servers.database_url, pool_size=2)
             await database.open()
-            killing = Killing(stack, client, database, _write_series(folder / "load.csv"), seed)
+            killing = Killing(stack, client, database, write_load(folder / "load.csv", days=40), seed)
             whole = await killing.job(0)
             outcomes = []
             while (left := count - killing.killed.total()) > 0:
@@ -191,7 +179,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     configure_logging("kills", level="ERROR")
-    print(json.dumps(asyncio.run(run(arguments.count, arguments.seed))))
+    found = asyncio.run(run(arguments.count, arguments.seed))
+    print(json.dumps(found))
+    sys.exit(not found["jobs"] == found["ended_once"] == found["same_result"])
 
 
 if __name__ == "__main__":

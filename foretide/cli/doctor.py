@@ -114,7 +114,8 @@ def _disk(data: Path) -> Finding:
 
 async def _server(variable: str, url: str, check: Callable[[str], Awaitable[None]]) -> Finding:
     try:
-        await asyncio.wait_for(check(url), 15)
+        async with asyncio.timeout(15):
+            await check(url)
     except (ProblemError, ValueError, TimeoutError) as error:
         return Finding(
             variable, False, str(error) or "no answer within 15 s", "Check the address, the login and the firewall."

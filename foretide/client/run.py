@@ -53,7 +53,8 @@ async def run_session(
 async def _until_end(client: Client, session_id: str, messages: asyncio.Queue[Message], display: Display) -> None:
     while True:
         try:
-            message = await asyncio.wait_for(messages.get(), _SILENCE_SECONDS)
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                message = await messages.get()
         except TimeoutError:
             # Silence: is it over, or only slow?
             status = await client.status(session_id)

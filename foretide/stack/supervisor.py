@@ -127,7 +127,8 @@ class Supervisor:
             wait = backoff.after(time.monotonic() - began)
             self._on_change(PartChange(part.name, Change.DIED, exit_code=exit_code, restart_in_seconds=wait))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._stopping.wait()
 
     async def _live(self, part: Part) -> int | None:
         """One life, from the start to its end and the end of what it left behind."""

@@ -2,7 +2,8 @@
 
 Split conformal prediction for each step of the horizon (Lei et al. 2018) says how far off a forecast may be. Series
 drift, so the share that is left outside adapts to the outcomes that are known by then (adaptive conformal inference,
-Gibbs and Candès 2021). Nothing that lies after a window's reference time is used for that window.
+Gibbs and Candès 2021). Nothing that lies after a window's reference time is used for that window, where windows are in
+the order of time.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class Outcomes:
     forecast: Values
     truth: Values
 
+    def known_before(self, moment: int) -> Outcomes:
+        """The windows all of whose outcomes are known at ``moment`` (ns)."""
+        known = self.known_at.max(axis=1, initial=moment) <= moment
+        return Outcomes(self.reference_times[known], self.known_at[known], self.forecast[known], self.truth[known])
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
@@ -43,7 +49,7 @@ class Calibrated:
     ``offsets`` (O, len(QUANTILES)): what a next forecast would have added to it.
     """
 
-    quantiles: NDArray[np.float32]
+    quantiles: Values
     offsets: Values
 
 
@@ -56,7 +62,7 @@ def calibrate(validation: Outcomes, test: Outcomes, *, adapt: bool) -> Calibrate
     middle = np.median(errors, axis=0)[None, :]
     follower = _Follower(test)
     offsets = _offsets(errors, middle, follower.outside)
-    found = np.empty((*test.forecast.shape, len(QUANTILES)), dtype=np.float32)
+    found = np.empty((*test.forecast.shape, len(QUANTILES)))
     for window, now in enumerate(test.reference_times):
         if adapt and follower.learn(found[:window], int(now)):
             offsets = _offsets(errors, middle, follower.outside)
@@ -85,7 +91,7 @@ class _Follower:
         self._next = np.zeros(steps, dtype=np.int64)
         """For each step the first window whose outcome was not yet learned from."""
 
-    def learn(self, told: NDArray[np.float32], now: int) -> bool:
+    def learn(self, told: Values, now: int) -> bool:
         """Take in the outcomes of what was ``told`` (windows so far, O, quantiles) that are known at ``now`` (ns)."""
         test, every_step, learned = self._test, np.arange(len(self._next)), False
         while len(told):
@@ -96,7 +102,9 @@ class _Follower:
             steps, windows = every_step[ready], waiting[ready]
             quantiles, truth = told[windows, steps], test.truth[windows, steps][:, None]
             missed = (truth < quantiles[:, :_PAIRS]) | (truth > quantiles[:, : -_PAIRS - 1 : -1])
-            self.outside[steps] += _STEP_SIZE * (_OUTSIDE - missed)
+            moved = self.outside[steps] + _STEP_SIZE * (_OUTSIDE - missed)
+            # Beyond these no interval changes any more: a long drift would be remembered as long afterwards.
+            self.outside[steps] = moved.clip(0.0, 1.0)
             self._next[steps] += 1
             learned = True
         return learned

@@ -26,7 +26,7 @@ class Intervals:
     """
 
     document: dict[str, Any]
-    quantiles: NDArray[np.float32] | None
+    quantiles: Values | None
     calibration: dict[str, Any]
 
 
@@ -34,15 +34,19 @@ def find_intervals(
     dataset: StoredDataset, configuration: Configuration, target: int, validation: Values, test: Values
 ) -> Intervals:
     """Of one target's forecasts (n, O) of the validation and the test part, in original units."""
-    windows = len(validation)
-    calibration: dict[str, Any] = {"quantiles": QUANTILES, "calibrated_on": windows, "offsets": None}
-    if windows < FEWEST_WINDOWS or len(test) == 0:
-        reason = f"the validation part has {windows} windows, and calibrating takes {FEWEST_WINDOWS}"
-        return Intervals(undefined(reason) | {"calibrated_on": windows, "adapts": False}, None, calibration)
     adapts = not configuration.split.shuffle
     truths = outcomes(dataset, configuration, target, "test", test)
-    found = calibrate(outcomes(dataset, configuration, target, "validation", validation), truths, adapt=adapts)
-    measured = measure_quantiles(truths.truth, found.quantiles.astype(np.float64))
+    errors = outcomes(dataset, configuration, target, "validation", validation)
+    if adapts:
+        # Without an embargo the last of them are not known yet when the test part begins.
+        errors = errors.known_before(int(truths.reference_times[0]))
+    windows = len(errors.truth)
+    calibration: dict[str, Any] = {"quantiles": QUANTILES, "calibrated_on": windows, "offsets": None}
+    if windows < FEWEST_WINDOWS:
+        reason = f"{windows} validation windows are known by then, and calibrating takes {FEWEST_WINDOWS}"
+        return Intervals(undefined(reason) | {"calibrated_on": windows, "adapts": False}, None, calibration)
+    found = calibrate(errors, truths, adapt=adapts)
+    measured = measure_quantiles(truths.truth, found.quantiles)
     return Intervals(
         measured | {"calibrated_on": windows, "adapts": adapts},
         found.quantiles,

@@ -174,7 +174,8 @@ class _Child:
         )
         child = cls(process)
         try:
-            message = await asyncio.wait_for(child._read(), _READY_SECONDS)
+            async with asyncio.timeout(_READY_SECONDS):
+                message = await child._read()
             if message is None:
                 raise _Died(await child.died())
         except BaseException:

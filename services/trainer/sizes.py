@@ -10,14 +10,19 @@ def check_sizes(parameters: ModelParameters, inputs: Shape, outputs: Shape, wind
     """For windows (I, F_in) to (O, F_out), of which ``windows`` are trained on.
 
     Raises DATA_VALIDATION where the kind cannot work for these shapes, and RESOURCE_EXHAUSTION where the model would
-    be larger than any machine here can hold; of an ensemble, where this is so for all members.
+    be larger than any machine here can hold; of an ensemble, where this is so for all members, or for those together
+    that are kept.
     """
     problems: list[ProblemError] = []
+    usable = []
     for one in parameters.alternatives():
         try:
-            return _check(one, inputs, outputs, windows)
+            _check(one, inputs, outputs, windows)
+            usable.append(one.weights(inputs, outputs))
         except ProblemError as error:
             problems.append(error)
+    if usable:
+        return _check_together(sorted(usable)[-parameters.held_together :])
     first = problems[0]
     if len(problems) == 1:
         raise first
@@ -28,6 +33,14 @@ def check_sizes(parameters: ModelParameters, inputs: Shape, outputs: Shape, wind
         recovery=first.problem.recovery,
         status=first.problem.status,
     )
+
+
+def _check_together(weights: list[int]) -> None:
+    if sum(weights) > MAX_WEIGHTS:
+        raise _too_large(
+            f"The {len(weights)} largest members would have about {sum(weights)} weights together; at most "
+            f"{MAX_WEIGHTS} are taken. Keep fewer (size), or choose smaller ones."
+        )
 
 
 def _check(parameters: ModelParameters, inputs: Shape, outputs: Shape, windows: int) -> None:

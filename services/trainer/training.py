@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.trainer.evaluation import Evaluation, evaluate
@@ -36,6 +37,7 @@ class Training:
     parameters: ModelParameters
     fits: int
     send: Send
+    began: float = field(default_factory=time.monotonic)
 
     def run(self, dataset: StoredDataset, number: int, checkpoints: CheckpointFile | None = None) -> Trained:
         """Train and evaluate the model of that number, counted from 0, on a data set of its own.
@@ -44,12 +46,26 @@ class Training:
         """
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
-        history = model.fit(data, lambda epoch: self.send(_progress(epoch, number, self.fits)), checkpoints)
+        history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), checkpoints)
         if number == self.fits - 1:
             self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
         test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
         validation = model.predict(data.validation_inputs)[..., 0] if len(data.validation_inputs) else test[:0]
         return Trained(model, history, evaluate(dataset, self.configuration, self.target, validation, test))
+
+    def _progress(self, epoch: Epoch, number: int) -> dict[str, Any]:
+        share = (number + epoch.share) / self.fits
+        alone = self.fits == 1
+        return {
+            "type": "progress",
+            "phase": "training",
+            "fraction": share,
+            "epoch": epoch.epoch,
+            "epochs": epoch.epochs,
+            "loss": epoch.loss,
+            "val_loss": epoch.val_loss,
+            "eta_seconds": epoch.eta_seconds if alone else (time.monotonic() - self.began) / share * (1 - share),
+        }
 
 
 def training_data(dataset: StoredDataset, configuration: Configuration, target: int) -> TrainingData:
@@ -63,16 +79,3 @@ def training_data(dataset: StoredDataset, configuration: Configuration, target: 
         targets[validation],
         describe_columns(configuration, dataset.manifest, [target]),
     )
-
-
-def _progress(epoch: Epoch, number: int, fits: int) -> dict[str, Any]:
-    return {
-        "type": "progress",
-        "phase": "training",
-        "fraction": (number + epoch.share) / fits,
-        "epoch": epoch.epoch,
-        "epochs": epoch.epochs,
-        "loss": epoch.loss,
-        "val_loss": epoch.val_loss,
-        "eta_seconds": epoch.eta_seconds,
-    }

@@ -43,7 +43,8 @@ class VirusScanner:
 
     async def _answer(self, path: Path) -> str:
         async with asyncio.timeout(_SCAN_SECONDS):
-            reader, writer = await asyncio.wait_for(self._connect(), _WAIT_SECONDS)
+            async with asyncio.timeout(_WAIT_SECONDS):
+                reader, writer = await self._connect()
             # At the same time: it may answer, and stop listening, before it has heard everything.
             sending = asyncio.create_task(_send(path, writer))
             reading = asyncio.create_task(reader.readuntil(b"\0"))
@@ -70,7 +71,8 @@ async def _send(path: Path, writer: asyncio.StreamWriter) -> None:
         async with aiofiles.open(path, "rb") as file:
             while block := await file.read(_BLOCK):
                 writer.write(struct.pack("!L", len(block)) + block)
-                await asyncio.wait_for(writer.drain(), _WAIT_SECONDS)
+                async with asyncio.timeout(_WAIT_SECONDS):
+                    await writer.drain()
         writer.write(struct.pack("!L", 0))
         await writer.drain()
 

@@ -29,12 +29,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 async def connect(url: str, name: str) -> aio_pika.abc.AbstractConnection:
     """Open one connection. Raises :class:`BusUnavailable`."""
     try:
-        return await asyncio.wait_for(
-            aio_pika.connect(
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await aio_pika.connect(
                 url, heartbeat=HEARTBEAT_SECONDS, client_properties={"connection_name": f"foretide {name}"}
-            ),
-            CONNECT_SECONDS,
-        )
+            )
     except (aio_pika.exceptions.AMQPError, OSError, TimeoutError) as error:
         raise BusUnavailable(f"The broker did not answer: {error or type(error).__name__}") from error
 
@@ -113,7 +111,8 @@ class RabbitBus:
             self._consuming = False
             if not self._stopping.is_set():
                 try:
-                    await asyncio.wait_for(self._stopping.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._stopping.wait()
                 except TimeoutError:
                     wait = min(wait * 2, _LONGEST_WAIT)
 
@@ -151,6 +150,7 @@ class RabbitBus:
 
 async def _close_quietly(connection: aio_pika.abc.AbstractConnection) -> None:
     try:
-        await asyncio.wait_for(connection.close(), 5.0)
+        async with asyncio.timeout(5.0):
+            await connection.close()
     except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
         log.debug("connection closed uncleanly", error=str(error))

@@ -162,7 +162,8 @@ class Publisher:
         if connection is None:
             return
         try:
-            await asyncio.wait_for(connection.close(), 5.0)
+            async with asyncio.timeout(5.0):
+                await connection.close()
         except (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError) as error:
             log.debug("publisher closed uncleanly", error=str(error))
 

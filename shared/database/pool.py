@@ -126,7 +126,8 @@ class Database:
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
-                await asyncio.wait_for(pool.close(), 5)
+                async with asyncio.timeout(5):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 
@@ -227,7 +228,8 @@ class Database:
 async def _roll_back(connection: Any) -> None:
     """Roll back, or give the connection up where that is not possible (cut, or still busy with a cancelled query)."""
     try:
-        await asyncio.wait_for(connection.execute("rollback"), 10)
+        async with asyncio.timeout(10):
+            await connection.execute("rollback")
     except Exception:
         connection.terminate()
 

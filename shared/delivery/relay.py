@@ -94,7 +94,8 @@ class Relay:
             while await self._send_batch(connection):
                 pass
             try:
-                await asyncio.wait_for(self._wake_here.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._wake_here.wait()
             except TimeoutError:
                 # Also finds what was recorded by a process that died before it could tell.
                 continue

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from shared.series.artifact import StoredDataset
 from shared.series.configuration import Split
 from shared.series.scalers import Scaler
+from shared.series.splits import Indices
 
 
 def fold_dataset(dataset: StoredDataset, split: Split, number: int) -> StoredDataset:
     """The fold of that number: what it trains on and is tested with, scaled as its training windows ask for.
 
-    Its validation part is the end of its training windows, of the share and as far from the rest as in the data set's
-    own split. Season and the denominator of MASE stay those of the data set, so that folds compare. The windows are
-    copied up to the end of the fold's test.
+    Its validation part is the end of its training windows, of the share and as long after the rest as in the data set's
+    own split; none, where nothing would be left to train on. Season and the denominator of MASE stay those of the data
+    set, so that folds compare. The windows are copied up to the end of the fold's test.
     """
     fold = dataset.manifest["backtests"][number]
     stop, scalers = fold["test_stop"], fold["scalers"]
-    train, validation = _cut(fold["train_stop"], split, dataset.parts)
+    train, validation = _cut(fold["train_stop"], split, dataset)
     parts = {"train": train, "validation": validation, "test": np.arange(fold["test_start"], stop, dtype=np.int64)}
     before = dataset.manifest["scalers"]
     return replace(
@@ -41,14 +42,17 @@ def fold_dataset(dataset: StoredDataset, split: Split, number: int) -> StoredDat
     )
 
 
-def _cut(count: int, split: Split, whole: dict[str, NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cut(count: int, split: Split, dataset: StoredDataset) -> tuple[Indices, Indices]:
     """Training and validation windows of the first ``count`` ones."""
-    validation = round(count * split.validation / (split.train + split.validation))
-    start = count - validation
-    gap = int(whole["validation"][0] - whole["train"][-1]) - 1 if len(whole["validation"]) else 0
-    # A fold too short for a gap is better off without one than without training windows.
-    kept = start - gap if 0 < gap < start and validation else start
-    return np.arange(kept, dtype=np.int64), np.arange(start, count, dtype=np.int64)
+    every, times = np.arange(count, dtype=np.int64), dataset.reference_times
+    start = count - round(count * split.validation / (split.train + split.validation))
+    own = dataset.parts
+    if start == count or not len(own["validation"]):
+        return every, every[count:]
+    # In time, not in windows: where windows are missing, fewer of them reach as far.
+    gap = times[own["validation"][0]] - times[own["train"][-1]]
+    kept = int(np.searchsorted(times[:start], times[start] - gap, side="right"))
+    return (every[:kept], every[start:]) if kept else (every, every[count:])
 
 
 def _rescaled(

@@ -24,11 +24,15 @@ def measure_quantiles(truth: Array, quantiles: Array) -> dict[str, Any]:
     ``truth`` (n, O), ``quantiles`` (n, O, len(QUANTILES)), never falling along the last axis; n is at least 1.
     CRPS = 2 x the mean pinball loss over 0.1 … 0.9 (Gneiting and Raftery 2007, by their quantile representation).
     """
-    losses = pinball(truth, quantiles)
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = pinball(truth, quantiles)
+        intervals = [_interval(truth, quantiles, place) for place in range(len(QUANTILES) // 2)]
+    if not np.isfinite([*losses, losses.sum(), *(interval["mean_width"] for interval in intervals)]).all():
+        return undefined("the errors are too large to be expressed")
     return {
         "pinball": {str(share): float(loss) for share, loss in zip(QUANTILES, losses, strict=True)},
         "crps": float(2 * losses[_EVEN].mean()),
-        "intervals": [_interval(truth, quantiles, place) for place in range(len(QUANTILES) // 2)],
+        "intervals": intervals,
         "reasons": {},
     }
 

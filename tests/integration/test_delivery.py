@@ -135,6 +135,27 @@ async def test_a_second_relay_takes_over_and_nothing_is_sent_twice_while_one_lea
     assert heard == before + after
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_a_relay_ends_also_when_it_is_told_of_work_at_that_moment(
+    turns: int, database: Database, bus: RabbitBus, session: Owned
+) -> None:
+    relay = Relay(database, bus)
+    await started(bus)
+    await relay.start()
+    sent = await record(database, session, SessionCreated(session_id=session.session_id, name="x", files=0))
+
+    async def marked() -> bool:
+        async with database.transaction() as transaction:
+            return await transaction.fetch_value("select sent_at is not null from outbox where message_id = $1", sent)
+
+    await until(marked, what="the relay has nothing left to do")
+    relay._wake_here.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await relay.stop()
+
+
 async def test_a_redelivered_message_has_its_effect_once(database: Database, bus: RabbitBus, session: Owned) -> None:
     effects: list[UUID] = []
 

@@ -28,9 +28,7 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     fits = 1 + len(dataset.manifest["backtests"])
     training = Training(task.configuration, task.target, parameters, fits, send)
     trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
-    tested = back_test(
-        dataset, task.configuration.split, lambda fold, number: training.run(fold, number + 1).evaluation
-    )
+    tested = back_test(dataset, task.configuration.split, lambda fold, number: training.run(fold, number + 1))
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     history = trained.history
     seconds = history.seconds_before + time.monotonic() - began

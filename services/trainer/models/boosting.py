@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows, not_converged
 from services.trainer.models.sampling import drawn
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.trees import LightGBMParameters
@@ -23,6 +23,10 @@ Places = NDArray[np.int64]
 
 _VALUES_AT_ONCE = 200_000_000
 """Numbers of a training table: 800 MB of float32."""
+
+
+_TOLD = 100
+"""Times that a job of few boosters tells how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,11 @@ class LightGBM(Forecaster):
         """Windows, or pairs of a window and a step; some of them where they are too many."""
         settings, (steps, count) = self.settings, self._output_shape
         width = inputs.shape[1] * inputs.shape[2] + 1
-        limit = min(settings.max_samples, max(1, _VALUES_AT_ONCE // width))
+        most = max(1, _VALUES_AT_ONCE // width)
+        limit = min(settings.max_samples, most)
+        why = "max_samples sets how many" if limit < most else "more of that width do not fit into memory"
         if settings.strategy == "direct":
-            windows = drawn(len(inputs), limit, settings.seed, history, what="windows", parameter="max_samples")
+            windows = drawn(len(inputs), limit, settings.seed, history, what="windows", why=why)
             return _Table(_flat(inputs[windows]), _flat(targets[windows]))
         pairs = drawn(
             len(inputs) * steps,
@@ -87,7 +93,7 @@ class LightGBM(Forecaster):
             settings.seed,
             history,
             what="pairs of window and step",
-            parameter="max_samples",
+            why=why,
         )
         windows, step = pairs // steps, pairs % steps
         return _Table(_with_step(_flat(inputs[windows]), step), targets[windows, step].reshape(len(pairs), count))
@@ -144,16 +150,20 @@ def _trained(
         limit = _Limit(settings, began, boosters - place)
         losses: dict[str, dict[str, list[float]]] = {}
         callbacks: list[Callable[..., Any]] = [lightgbm.record_evaluation(losses), limit]
+        callbacks.append(_Told(history, settings.trees, place, boosters, began))
         if validation is not None:
             callbacks.append(lightgbm.early_stopping(settings.patience, verbose=False))
-        booster = lightgbm.train(
-            options,
-            table,
-            settings.trees,
-            valid_sets=[one for one, _ in tables.values()],
-            valid_names=list(tables),
-            callbacks=callbacks,
-        )
+        try:
+            booster = lightgbm.train(
+                options,
+                table,
+                settings.trees,
+                valid_sets=[one for one, _ in tables.values()],
+                valid_names=list(tables),
+                callbacks=callbacks,
+            )
+        except lightgbm.basic.LightGBMError as error:
+            raise not_converged(f"LightGBM: {error}", []) from error
         ended_early += limit.reached
         found = {name: [float(loss) for loss in metrics["l2"]] for name, metrics in losses.items()}
         best = int(np.argmin(found["validation"])) if validation is not None else len(found["training"]) - 1
@@ -166,6 +176,27 @@ def _trained(
         history.warnings.append(
             f"The time limit of {settings.time_limit_seconds:g} s ended {ended_early} of {boosters} boosters early."
         )
+
+
+class _Told:
+    """Tells of a booster while it grows: it may be the only one, of thousands of trees."""
+
+    def __init__(self, history: History, trees: int, place: int, boosters: int, began: float) -> None:
+        self.order, self.before_iteration = 35, False
+        self._history = history
+        self._every = max(1, trees * boosters // _TOLD)
+        self._trees, self._place, self._boosters, self._began = trees, place, boosters, began
+
+    def __call__(self, environment: Any) -> None:
+        """LightGBM calls this after each tree."""
+        grown = environment.iteration + 1
+        if grown % self._every or grown == self._trees:
+            return
+        losses = {name: float(loss) for name, _, loss, _ in environment.evaluation_result_list}
+        share = (self._place + grown / self._trees) / self._boosters
+        seconds_left = (time.monotonic() - self._began) / share * (1 - share)
+        told = Epoch(self._place + 1, self._boosters, losses["training"], losses.get("validation"), seconds_left, share)
+        self._history.report(told)
 
 
 class _Limit:

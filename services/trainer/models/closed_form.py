@@ -43,7 +43,7 @@ class ClosedForm(Forecaster):
         self.settings = parameters
         self._own: list[OwnPast | None] = []
         self._covariates = False
-        self._maps: list[LinearMap] = []
+        self._map: LinearMap
 
     @abstractmethod
     def features(self, own: Array) -> tuple[Array, Array]:
@@ -51,25 +51,17 @@ class ClosedForm(Forecaster):
 
     def _fit(self, data: TrainingData, history: History) -> None:
         self._own = [data.columns.of_target(target) for target in range(data.output_shape[1])]
-        best, self._maps = np.inf, []
+        best = np.inf
         for covariates in self._choices_of_covariates(data):
-            equations = [
-                NormalEquations(self._blocks(data, group, covariates), intercept=covariates or self.sees_levels)
-                for group in self._groups()
-            ]
+            equations = NormalEquations(self._blocks(data, covariates), intercept=covariates or self.sees_levels)
             for ridge in self._choices_of_ridge(data):
-                maps = [one.solve(ridge) for one in equations]
-                loss = self._loss(data, maps, covariates, validation=True) if len(data.validation_inputs) else 0.0
-                if not self._maps or loss < best:
-                    best, self._covariates, self._maps = loss, covariates, maps
+                found = equations.solve(ridge)
+                loss = self._loss(data, found, covariates, validation=True) if len(data.validation_inputs) else 0.0
+                if not history.chosen or loss < best:
+                    best, self._covariates, self._map = loss, covariates, found
                     history.chosen = {"ridge": ridge, "covariates": "all" if covariates else "none"}
-        training_loss = self._loss(data, self._maps, self._covariates, validation=False)
+        training_loss = self._loss(data, self._map, self._covariates, validation=False)
         history.note(Epoch(1, 1, training_loss, best if len(data.validation_inputs) else None))
-
-    def _groups(self) -> list[list[int]]:
-        """The targets that share a map."""
-        targets = range(len(self._own))
-        return [list(targets)] if self.settings.shared else [[target] for target in targets]
 
     def _choices_of_ridge(self, data: TrainingData) -> tuple[float, ...]:
         if self.settings.ridge is not None:
@@ -93,10 +85,11 @@ class ClosedForm(Forecaster):
             return [False]
         return [False, True] if known and len(data.validation_inputs) else [True]
 
-    def _blocks(self, data: TrainingData, group: list[int], covariates: bool, *, validation: bool = False) -> Blocks:
+    def _blocks(self, data: TrainingData, covariates: bool, *, validation: bool = False) -> Blocks:
+        """Of all targets: what one has shown serves the others."""
         inputs = data.validation_inputs if validation else data.inputs
         targets = data.validation_targets if validation else data.targets
-        for target, part in product(group, self._parts(inputs)):
+        for target, part in product(range(len(self._own)), self._parts(inputs)):
             rows, base = self._rows(inputs[part], target, covariates)
             yield rows, targets[part, :, target].astype(np.float64) - base
 
@@ -119,21 +112,17 @@ class ClosedForm(Forecaster):
             values[..., own.column] = 0.0
         return np.hstack([seen, values.reshape(len(values), -1)]), base
 
-    def _loss(self, data: TrainingData, maps: list[LinearMap], covariates: bool, *, validation: bool) -> float:
-        found = [
-            squared_error(one, self._blocks(data, group, covariates, validation=validation))
-            for group, one in zip(self._groups(), maps, strict=True)
-        ]
-        return sum(total for total, _ in found) / sum(count for _, count in found)
+    def _loss(self, data: TrainingData, one: LinearMap, covariates: bool, *, validation: bool) -> float:
+        total, count = squared_error(one, self._blocks(data, covariates, validation=validation))
+        return total / count
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
         forecasts = []
         for target in range(len(self._own)):
-            linear_map = self._maps[target if len(self._maps) > 1 else 0]
             blocks = []
             for part in self._parts(inputs):
                 rows, base = self._rows(inputs[part], target, self._covariates)
-                blocks.append(linear_map(rows) + base)
+                blocks.append(self._map(rows) + base)
             forecasts.append(np.concatenate(blocks))
         return np.stack(forecasts, axis=-1)
 
@@ -145,8 +134,8 @@ class ClosedForm(Forecaster):
             path,
             own=np.array(own, dtype=np.float64),
             covariates=np.array(self._covariates),
-            weights=np.stack([one.weights for one in self._maps]),
-            intercepts=np.stack([one.intercept for one in self._maps]),
+            weights=self._map.weights,
+            intercept=self._map.intercept,
         )
         return path
 
@@ -158,13 +147,13 @@ class ClosedForm(Forecaster):
             own = arrays["own"]
             model._own = [OwnPast(int(c), float(s), float(i)) if c >= 0 else None for c, s, i in own]
             model._covariates = bool(arrays["covariates"])
-            model._maps = [LinearMap(w, b) for w, b in zip(arrays["weights"], arrays["intercepts"], strict=True)]
+            model._map = LinearMap(arrays["weights"], arrays["intercept"])
         return model
 
     @property
     def weight_count(self) -> int:
-        """Weights and intercepts of all maps."""
-        return sum(one.weights.size + one.intercept.size for one in self._maps)
+        """Weights and intercepts."""
+        return self._map.weights.size + self._map.intercept.size
 
 
 class NLinear(ClosedForm):

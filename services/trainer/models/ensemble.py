@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.trainer.models.base import Epoch, Forecaster, History, Report, TrainingData, Windows, not_converged
 from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
-from shared.problems import ProblemError
+from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.ensemble import EnsembleParameters
 
@@ -54,7 +54,8 @@ class Ensemble(Forecaster):
         for place in range(len(self.settings.members)):
             try:
                 trained, chosen = self._train(place, data, history, progress)
-            except ProblemError as error:
+            except (ProblemError, MemoryError, np.linalg.LinAlgError) as failure:
+                error = failure if isinstance(failure, ProblemError) else _technical(failure)
                 problems.append(error)
                 history.warnings.append(f"{self._label(place)} was left out: {error.problem.detail}")
                 continue
@@ -179,6 +180,16 @@ class _Progress:
 
     def _seconds_left(self, share: float) -> float:
         return (time.monotonic() - self._began) / share * (1 - share)
+
+
+def _technical(failure: Exception) -> ProblemError:
+    """A member that memory or arithmetic failed is no reason to lose the others."""
+    return ProblemError(
+        Category.RESOURCE_EXHAUSTION if isinstance(failure, MemoryError) else Category.MODEL_CONVERGENCE,
+        title="The member could not be computed",
+        detail=f"{type(failure).__name__}: {failure}".rstrip(": "),
+        recovery=["Give it smaller sizes.", "Leave it out."],
+    )
 
 
 def _weights(losses: list[float | None]) -> list[float]:

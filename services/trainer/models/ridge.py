@@ -57,11 +57,19 @@ class NormalEquations:
         varying = diagonal[diagonal > 0]
         penalty = ridge * float(varying.mean()) if len(varying) else 0.0
         if penalty > 0:
-            damped = self._gram + penalty * np.eye(len(self._gram))
-            weights = scipy.linalg.solve(damped, self._cross, assume_a="pos", overwrite_a=True)
+            weights = _solve(self._gram + penalty * np.eye(len(self._gram)), self._cross)
         else:
             weights = scipy.linalg.lstsq(self._gram, self._cross)[0]
         return LinearMap(weights, self._value_mean - self._row_mean @ weights)
+
+
+def _solve(gram: Array, cross: Array) -> Array:
+    """Of a matrix that a penalty too small for float64 has left singular, the least squares solution."""
+    try:
+        found: Array = scipy.linalg.solve(gram, cross, assume_a="pos")
+    except np.linalg.LinAlgError:
+        found = scipy.linalg.lstsq(gram, cross)[0]
+    return found
 
 
 def squared_error(linear_map: LinearMap, blocks: Blocks) -> tuple[float, int]:

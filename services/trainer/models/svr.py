@@ -28,6 +28,7 @@ _UPDATES = 5e10
 """Updates of a row that all machines of a model may take together: minutes, not days."""
 _ITERATIONS = (1_000, 100_000)
 _VALUES_AT_ONCE = 8_000_000
+_WHY = "max_samples sets how many"
 _STEP_REACH = 0.2
 """How far a step's kernel reaches, as a share of all steps."""
 
@@ -163,7 +164,7 @@ class SVRDirect(KernelMachines):
     def rows_to_learn(self, data: TrainingData, history: History) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """See :class:`KernelMachines`: windows; the step does not matter."""
         limit, seed = self.settings.max_samples, self.settings.seed
-        windows = drawn(len(data.inputs), limit, seed, history, what=self.learned_from, parameter="max_samples")
+        windows = drawn(len(data.inputs), limit, seed, history, what=self.learned_from, why=_WHY)
         return windows, np.zeros(len(windows), dtype=np.int64), _flat(data.targets[windows])
 
     def step_kernel(self, these: NDArray[np.int64], those: NDArray[np.int64]) -> Array | float:
@@ -182,7 +183,7 @@ class SVRMIMO(KernelMachines):
         """See :class:`KernelMachines`: pairs of a window and a step."""
         count, steps = len(data.inputs), data.output_shape[0]
         limit, seed = self.settings.max_samples, self.settings.seed
-        pairs = drawn(count * steps, limit, seed, history, what="pairs of window and step", parameter="max_samples")
+        pairs = drawn(count * steps, limit, seed, history, what="pairs of window and step", why=_WHY)
         windows, step = pairs // steps, pairs % steps
         return windows, step, data.targets[windows, step].astype(np.float64)
 

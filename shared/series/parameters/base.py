@@ -34,6 +34,11 @@ class ModelParameters(BaseModel):
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
+    @property
+    def held_together(self) -> int:
+        """How many of the alternatives are in memory at a time."""
+        return 1
+
     def alternatives(self) -> Sequence[ModelParameters]:
         """What is trained one after the other, where one of them that works is enough: else this alone."""
         return [self]

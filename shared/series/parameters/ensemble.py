@@ -56,6 +56,11 @@ class EnsembleParameters(ModelParameters):
         """See :class:`ModelParameters`."""
         return self.members
 
+    @property
+    def held_together(self) -> int:
+        """See :class:`ModelParameters`."""
+        return self.size
+
 
 def _parsed(number: int, member: Any, seed: int) -> ModelParameters:
     # Not above: the list of all kinds names this one too.

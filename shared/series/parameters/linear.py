@@ -31,7 +31,6 @@ class ClosedFormParameters(ModelParameters):
         default="auto",
         description="Whether the map sees the other columns too; auto: if that is better on the validation part.",
     )
-    shared: bool = Field(default=True, description="One map for all targets of a data set, or one each.")
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
         """The equations' matrix and the map itself; with ``auto`` other columns that are too many are left out."""

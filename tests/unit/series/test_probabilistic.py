@@ -65,6 +65,16 @@ def test_quantiles_are_symmetric_so_that_each_pair_is_an_interval() -> None:
     assert interval_level(0) == 0.9
 
 
+def test_errors_that_cannot_be_expressed_are_undefined_and_no_infinity() -> None:
+    truth = np.full((3, 1), -1.7e308)
+    quantiles = np.full((3, 1, len(QUANTILES)), 1.7e308)
+
+    measured = measure_quantiles(truth, quantiles)
+
+    assert measured["crps"] is measured["intervals"] is None
+    assert measured["reasons"]["crps"] == "the errors are too large to be expressed"
+
+
 def test_what_is_undefined_has_a_reason() -> None:
     document = undefined("there is no validation part")
 

@@ -24,10 +24,14 @@ MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 FOLDS, TESTED = 3, 48
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, write_dataset_files: WriteDataset) -> Path:
-    """A data set of 60 days whose configuration asks for back-tests."""
+@pytest.fixture(scope="module", params=[False, True], ids=["whole", "with a hole"])
+def folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, write_dataset_files: WriteDataset
+) -> Path:
+    """A data set of 60 days whose configuration asks for back-tests; windows may be missing where it is cut."""
     load, temperature = load_and_temperature(days=60)
+    if request.param:
+        load.values[930:940] = np.nan
     document = copy.deepcopy(load_configuration())
     document["split"] = {"backtest": {"folds": FOLDS, "windows": TESTED}}
     made = tmp_path_factory.mktemp("backtest")
@@ -72,7 +76,7 @@ def test_f71_a_fold_learns_from_nothing_that_its_test_is_about(
     assert times[validation].max() + day < times[test].min() - 23 * day / 24
     assert len(validation) == pytest.approx(2 / 9 * (len(train) + len(validation)), rel=0.1)
     # Scaled by its own windows: no training value outside, and the range used to its ends.
-    learned = fold.inputs_scaled[: test[0] - 47]
+    learned = fold.inputs_scaled[: dataset.manifest["backtests"][number]["train_stop"]]
     assert learned.min(axis=(0, 1)) == pytest.approx(np.zeros(3), abs=1e-6)
     assert learned.max(axis=(0, 1)) == pytest.approx(np.ones(3), abs=1e-6)
 

@@ -52,9 +52,22 @@ def test_f78_each_booster_is_told_with_its_losses(strategy: str, boosters: int, 
 
     model.fit(data, told.append)
 
-    assert [(epoch.epoch, epoch.epochs) for epoch in told] == [(n + 1, boosters) for n in range(boosters)]
+    ends = [epoch for epoch in told if epoch.part is None]
+    assert [(epoch.epoch, epoch.epochs) for epoch in ends] == [(n + 1, boosters) for n in range(boosters)]
     errors = model.predict(data.validation_inputs) - data.validation_targets
-    assert np.mean([epoch.val_loss for epoch in told if epoch.val_loss]) == pytest.approx(np.mean(errors**2), rel=1e-5)
+    assert np.mean([epoch.val_loss for epoch in ends if epoch.val_loss]) == pytest.approx(np.mean(errors**2), rel=1e-5)
+
+
+def test_f78_the_only_booster_is_told_of_while_it_grows(data: TrainingData) -> None:
+    told: list[Epoch] = []
+    alone = replace(data, targets=data.targets[..., :1], validation_targets=data.validation_targets[..., :1])
+
+    LightGBM(LightGBMParameters(strategy="step", trees=50, least_samples=5, patience=50)).fit(alone, told.append)
+
+    shares = [epoch.share for epoch in told]
+    assert len(told) == 50
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
 def test_the_best_number_of_trees_on_the_validation_part_is_kept(data: TrainingData) -> None:

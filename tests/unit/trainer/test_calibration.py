@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def _noise(count: int, *, scale: float = 1.0, seed: int = 0) -> np.ndarray:
 
 def _coverages(validation: Outcomes, test: Outcomes, *, adapt: bool) -> list[float]:
     quantiles = calibrate(validation, test, adapt=adapt).quantiles
-    return [found["coverage"] for found in measure_quantiles(test.truth, quantiles.astype(float))["intervals"]]
+    return [found["coverage"] for found in measure_quantiles(test.truth, quantiles)["intervals"]]
 
 
 @pytest.mark.parametrize("adapt", [False, True])
@@ -97,10 +99,42 @@ def test_quantiles_never_cross_however_the_intervals_have_adapted() -> None:
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
-def test_a_model_without_error_has_intervals_without_width() -> None:
-    exact = _outcomes(np.zeros((50, STEPS)))
+@pytest.mark.parametrize("level", [0.1, 50.3, 1e8])
+def test_a_model_without_error_has_intervals_without_width_that_hold_everything(level: float) -> None:
+    exact = replace(_outcomes(np.zeros((50, STEPS))), forecast=np.full((50, STEPS), level))
+    exact = replace(exact, truth=exact.forecast)
 
-    assert (calibrate(exact, exact, adapt=True).quantiles == 100).all()
+    measured = measure_quantiles(exact.truth, calibrate(exact, exact, adapt=True).quantiles)
+
+    assert {interval["coverage"] for interval in measured["intervals"]} == {1.0}
+    assert {interval["mean_width"] for interval in measured["intervals"]} == {measured["crps"]} == {0.0}
+
+
+def test_how_high_a_series_lies_changes_nothing_about_its_intervals() -> None:
+    validation, test = _outcomes(_noise(500, scale=0.05)), _outcomes(_noise(500, scale=0.05, seed=1))
+    high = [replace(one, forecast=one.forecast + 1e8, truth=one.truth + 1e8) for one in (validation, test)]
+
+    assert _coverages(*high, adapt=True) == pytest.approx(_coverages(validation, test, adapt=True), abs=0.002)
+
+
+def test_a_drift_that_is_over_is_not_remembered_longer_than_it_lasted() -> None:
+    errors = _noise(1800, seed=6)
+    errors[:500] += 10.0
+
+    quantiles = calibrate(_outcomes(_noise(500)), _outcomes(errors), adapt=True).quantiles
+
+    after = measure_quantiles(100.0 + errors[1000:], quantiles[1000:])["intervals"][0]
+    assert after["coverage"] == pytest.approx(0.9, abs=0.03)
+
+
+def test_outcomes_that_are_not_known_yet_are_left_out() -> None:
+    validation = _outcomes(_noise(50))
+
+    known = validation.known_before(40 * HOUR)
+
+    # Window 36 has its last outcome in hour 40.
+    assert len(known.truth) == 37
+    assert known.known_at.max() == 40 * HOUR
 
 
 def test_the_widest_interval_needs_as_many_errors_as_its_share_outside_says() -> None:

@@ -41,18 +41,29 @@ def _own(inputs: np.ndarray, target: int) -> np.ndarray:
     return own.slope * inputs[..., own.column].astype(np.float64) + own.intercept
 
 
-def test_nlinear_maps_the_window_minus_its_last_value_and_adds_it_back(data: TrainingData) -> None:
-    forecast, _ = _trained(_nlinear(shared=False), data)
+def _only(data: TrainingData, target: int) -> TrainingData:
+    """The data for one target alone, as jobs have them."""
+    chosen = slice(target, target + 1)
+    return replace(
+        data,
+        targets=data.targets[..., chosen],
+        validation_targets=data.validation_targets[..., chosen],
+        columns=replace(OWN, own=OWN.own[chosen]),
+    )
 
-    for target in range(2):
-        window, new = _own(data.inputs, target), _own(data.validation_inputs, target)
-        rows, values = window - window[:, -1:], data.targets[..., target] - window[:, -1:]
-        regression = LinearRegression(fit_intercept=False).fit(rows, values)
-        expected = regression.predict(new - new[:, -1:]) + new[:, -1:]
-        assert np.allclose(forecast[..., target], expected, atol=1e-9)
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_nlinear_maps_the_window_minus_its_last_value_and_adds_it_back(target: int, data: TrainingData) -> None:
+    forecast, _ = _trained(_nlinear(), _only(data, target))
+
+    window, new = _own(data.inputs, target), _own(data.validation_inputs, target)
+    rows, values = window - window[:, -1:], data.targets[..., target] - window[:, -1:]
+    regression = LinearRegression(fit_intercept=False).fit(rows, values)
+    expected = regression.predict(new - new[:, -1:]) + new[:, -1:]
+    assert np.allclose(forecast[..., 0], expected, atol=1e-9)
 
 
-def test_a_shared_map_is_learned_from_all_targets_together(data: TrainingData) -> None:
+def test_several_targets_share_one_map_that_is_learned_from_all_of_them(data: TrainingData) -> None:
     model = _nlinear()
     forecast, _ = _trained(model, data)
 
@@ -84,8 +95,8 @@ def test_what_has_not_moved_is_forecast_to_stay_whatever_drift_the_training_part
 
 
 def test_dlinear_maps_the_moving_average_and_the_remainder(data: TrainingData) -> None:
-    parameters = DLinearParameters(ridge=0.01, covariates="none", average_steps=3, shared=False)
-    forecast, _ = _trained(DLinear(parameters), data)
+    parameters = DLinearParameters(ridge=0.01, covariates="none", average_steps=3)
+    forecast, _ = _trained(DLinear(parameters), _only(data, 0))
 
     def seen(inputs: np.ndarray) -> np.ndarray:
         window = _own(inputs, 0)
@@ -137,6 +148,14 @@ def test_the_penalty_is_the_best_on_the_validation_part(data: TrainingData) -> N
     assert best is not None
     assert all(loss is not None and best <= loss for loss in losses.values())
     assert history.chosen["ridge"] in closed_form._RIDGES
+
+
+def test_a_penalty_too_small_to_help_is_as_none(data: TrainingData) -> None:
+    still = replace(data, inputs=np.repeat(data.inputs[:, :1], 5, axis=1))
+
+    forecast, _ = _trained(_nlinear(ridge=1e-20, covariates="all"), still)
+
+    assert np.isfinite(forecast).all()
 
 
 def test_without_validation_windows_there_is_nothing_to_choose_by(data: TrainingData) -> None:

@@ -110,7 +110,7 @@ def test_f78_progress_never_goes_back_and_ends_at_the_whole(data: TrainingData) 
 
     shares = [epoch.share for epoch in told]
     assert shares == sorted(shares)
-    assert len({share for share in shares if 0.25 < share < 0.5}) == 5
+    assert len({share for share in shares if 0.25 < share < 0.5}) >= 5
     assert shares[-1] == 1.0
     assert {(epoch.epoch, epoch.epochs) for epoch in told} == {(1, 4), (2, 4), (4, 4)}
     assert [epoch.epoch for epoch in history.epochs] == [1, 2, 4]
@@ -138,6 +138,21 @@ def test_a_member_that_does_not_converge_is_left_out(data: TrainingData) -> None
 
     assert [member["kind"] for member in history.chosen["members"]] == ["Linear"]
     assert "Member 2 (Dense) was left out: The loss " in history.warnings[0]
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), np.linalg.LinAlgError("singular")])
+def test_a_member_that_memory_or_arithmetic_fails_does_not_cost_the_others(
+    failure: Exception, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(model_class("LightGBM"), "_fit", fail)
+
+    _, history = _trained(data, LINEAR, TREES)
+
+    assert [member["kind"] for member in history.chosen["members"]] == ["Linear"]
+    assert f"Member 2 (LightGBM) was left out: {type(failure).__name__}" in history.warnings[0]
 
 
 def test_where_no_member_works_each_ones_reason_is_named(data: TrainingData) -> None:

@@ -87,6 +87,16 @@ def test_intervals_of_a_shuffled_split_do_not_adapt_for_their_windows_have_no_or
     assert metrics["coverage_90"] == pytest.approx(0.9, abs=0.05)
 
 
+def test_without_an_embargo_no_outcome_is_used_that_is_not_known_when_the_test_part_begins(
+    run: Callable[..., Run],
+) -> None:
+    folder, _ = run(split={"embargo": False})
+
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    # Of the validation windows the last 23 have outcomes in the test part's first hours.
+    assert _probabilistic(folder)["calibrated_on"] == evaluation["headline"]["split"]["validation"] - 23
+
+
 @pytest.mark.parametrize("output", [{"average": True}, {"method": "mean"}, {"method": "nearest"}])
 def test_every_way_to_sample_a_target_has_intervals(output: dict[str, Any], run: Callable[..., Run]) -> None:
     _, metrics = run(output=output)

@@ -194,8 +194,8 @@ def test_progress_goes_through_the_phases_and_never_back(kind: str, trained: Tra
     assert list(dict.fromkeys(phases)) == ["training", "evaluation", "saving"]
     training = [entry for entry in told if entry["phase"] == "training"]
     assert [entry["fraction"] for entry in training] == sorted(entry["fraction"] for entry in training)
-    # Of an ensemble's members it is told before their end, too.
-    epochs = list({entry["epoch"]: entry for entry in training}.values()) if kind == "Ensemble" else training
+    # Of members and boosters it is told before their end, too.
+    epochs = list({entry["epoch"]: entry for entry in training}.values())
     assert [entry["epoch"] for entry in epochs] == [entry["epoch"] for entry in history]
     assert [entry["fraction"] for entry in epochs] == [entry["epoch"] / entry["epochs"] for entry in epochs]
     assert [(entry["loss"], entry["val_loss"]) for entry in epochs] == [(e["loss"], e["val_loss"]) for e in history]

@@ -58,3 +58,12 @@ def test_the_estimate_of_weights_is_near_the_networks_own_count(model: dict[str,
     forecaster._model = forecaster.network((6, 2), (4, 1), Columns())
 
     assert parameters.weights((6, 2), (4, 1)) == pytest.approx(forecaster.weight_count, rel=0.2)
+
+
+def test_f22_members_that_fit_one_by_one_are_refused_for_what_they_are_together() -> None:
+    members = [{"kind": "Dense", "layers": 3, "units": 3000, "seed": seed} for seed in range(4)]
+
+    with pytest.raises(ProblemError, match="together"):
+        check_sizes(parse_model({"kind": "Ensemble", "members": members, "size": 4}), (24, 3), (24, 1), 1000)
+
+    check_sizes(parse_model({"kind": "Ensemble", "members": members, "size": 1}), (24, 3), (24, 1), 1000)
