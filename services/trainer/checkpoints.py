@@ -43,21 +43,23 @@ class CheckpointUploads:
         self._idle = asyncio.Event()
         self._idle.set()
         self._epoch = 0
+        self._held = True
 
     def note(self, epoch: int) -> None:
-        """The child has written this epoch's checkpoint."""
+        """The child has written this epoch's checkpoint; nobody's business where the job is another's, or over."""
+        if not self._held:
+            return
         self._epoch = epoch
         self._idle.clear()
         self._written.set()
 
     async def run(self) -> None:
         """Store the newest checkpoint, again and again, until cancelled or until the claim is lost."""
-        held = True
-        while held:
+        while self._held:
             await self._written.wait()
             self._written.clear()
             try:
-                held = await patiently("to store a checkpoint", self._upload)
+                self._held = await patiently("to store a checkpoint", self._upload)
             except (ProblemError, OSError) as error:
                 log.warning("checkpoint not stored", job_id=str(self._job.claim.job_id), error=str(error))
             if not self._written.is_set():

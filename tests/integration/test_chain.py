@@ -77,7 +77,7 @@ async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when
     path = f"/api/training/sessions/{session_id}"
     async with watch(stack.url, stack.token, session_id) as messages:
         await client.call("DELETE", path)
-        while (await asyncio.wait_for(messages.get(), 60)).event != "session_purged":
+        while (await asyncio.wait_for(messages.get(), 150)).event != "session_purged":
             pass
     assert (await client.call("GET", f"{path}/deletion"))["status"] == "deleted"
     root = stack.servers.data_directory / "objects"
