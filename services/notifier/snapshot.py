@@ -13,7 +13,7 @@ async def snapshot_of(transaction: Transaction, session: Record) -> dict[str, An
         """select id, model, target, status, progress, detail, metrics, error from public.training_jobs
            where run_id = (
                select id from public.training_runs where session_id = $1 order by number desc limit 1
-           ) order by position""",
+           ) and search_of is null order by position""",
         session["session_id"],
     )
     return {

@@ -15,7 +15,7 @@ from shared.sessions.state import SessionStatus
 
 _UNFINISHED = """
 select count(*) from public.training_jobs j left join public.training_results r on r.job_id = j.id
-where j.run_id = $1 and (
+where j.run_id = $1 and j.search_of is null and (
     j.status in ('queued', 'running')
     or (j.status = 'trained' and (
         r.id is null or r.status = 'storing' or (r.status = 'failed' and r.summary ->> 'resumes' = 'true')))
@@ -25,7 +25,7 @@ _FILED = """
 select j.id, j.position, j.model, j.target, j.error, j.status,
     r.id as result_id, r.evaluation_metrics, r.model_performance
 from public.training_jobs j left join public.training_results r on r.job_id = j.id and r.status = 'completed'
-where j.run_id = $1 order by j.position
+where j.run_id = $1 and j.search_of is null order by j.position
 """
 
 
@@ -114,7 +114,7 @@ async def close_forgotten(database: Database) -> None:
     async with database.transaction() as transaction:
         runs = await transaction.fetch(
             """select id from public.training_runs r where status = 'running'
-               and not exists (select from public.training_jobs j where j.run_id = r.id
+               and not exists (select from public.training_jobs j where j.run_id = r.id and j.search_of is null
                                and j.status in ('queued', 'running')) limit 100"""
         )
     for run in runs:

@@ -13,9 +13,10 @@ from services.trainer.handlers import (
     on_training_cancel,
     on_training_start,
 )
+from services.trainer.outcomes import command_for
 from services.trainer.remains import ENDED, remove_remains_of_job
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner
-from services.trainer.runs import command_for, fail_job
+from services.trainer.runs import fail_job
 from services.trainer.worker import ModelTraining
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read

@@ -33,7 +33,8 @@ PRELOADED = (*CHILD, "--preload")
 class Specification:
     """What the child needs to know of its job; paths are of this machine.
 
-    ``checkpoint_path``: a file that may be there, to continue from, and that is replaced after each epoch.
+    ``checkpoint_path``: a file that may be there, to continue from, and that is replaced after each epoch. ``trial``:
+    nothing but the loss on the validation part is wanted. ``search``: what has found the model's parameters.
     """
 
     job_id: str
@@ -44,6 +45,8 @@ class Specification:
     target: str
     threads: int
     checkpoint_path: str | None = None
+    trial: bool = False
+    search: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

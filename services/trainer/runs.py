@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
+from services.trainer.outcomes import fail_model
+from services.trainer.search.beginning import check_searches, insert_search
+from services.trainer.search.ending import Ended, end_trial
+from services.trainer.search.rows import is_trial
 from services.trainer.sizes import check_sizes
 from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import (
     JobSummary,
-    ModelFailed,
     ModelTrain,
     TrainingCancelled,
     TrainingStarted,
@@ -19,6 +22,7 @@ from shared.jobs import lease
 from shared.problems import Category, Problem, ProblemError
 from shared.series.model_parameters import parse_models
 from shared.series.parameters.base import ModelParameters
+from shared.series.search_space import document_of
 from shared.sessions.rows import busy, require_move
 from shared.sessions.state import ALLOWED_FROM, SessionStatus
 
@@ -37,10 +41,13 @@ async def start_run(
     dataset = await _ready_dataset(transaction, session_id)
     chosen = parse_models(models if models is not None else (session["configuration"] or {}).get("models", []))
     manifest = dataset["metadata"]["manifest"]
+    targets: list[str] = manifest["target_features"]
     _, steps_in, columns = manifest["shapes"]["inputs"]
     _, steps_out, _ = manifest["shapes"]["targets"]
+    inputs, outputs = (steps_in, columns), (steps_out, 1)
     for model in chosen:
-        check_sizes(model, (steps_in, columns), (steps_out, 1), manifest["split"]["train"])
+        check_sizes(model, inputs, outputs, manifest["split"]["train"])
+    check_searches(chosen, inputs, outputs, manifest["split"], len(targets))
     await require_move(transaction, session, SessionStatus.TRAINING)
     run_id = uuid4()
     await transaction.execute(
@@ -51,10 +58,11 @@ async def start_run(
         user_id,
         dataset["id"],
     )
-    targets: list[str] = manifest["target_features"]
     jobs = [(uuid4(), model, target) for model in chosen for target in targets]
+    commands: list[UUID] = []
     for position, (job_id, model, target) in enumerate(jobs):
         await _insert_job(transaction, run_id, session_id, user_id, position, job_id, model, target)
+        commands += [job_id] if model.search is None else await insert_search(transaction, job_id, model.search)
     started = TrainingStarted(
         session_id=session_id,
         run_id=run_id,
@@ -62,7 +70,7 @@ async def start_run(
         jobs=[JobSummary(job_id=job_id, model=model.kind, target=target) for job_id, model, target in jobs],
     )
     await outbox.record(transaction, started, source="trainer", session_id=session_id, user_id=user_id)
-    for job_id, _, _ in jobs:
+    for job_id in commands:
         command = ModelTrain(session_id=session_id, run_id=run_id, job_id=job_id)
         await outbox.record(transaction, command, source="trainer", session_id=session_id, user_id=user_id)
     return run_id
@@ -104,7 +112,7 @@ async def _insert_job(
         position,
         model.kind,
         target,
-        model.model_dump(mode="json"),
+        document_of(model, {}),
     )
 
 
@@ -115,12 +123,8 @@ async def cancel(transaction: Transaction, user_id: UUID, session: Record) -> No
     """
     session_id = session["session_id"]
     await require_move(transaction, session, SessionStatus.CANCELLED)
-    for table in ("training_datasets", "training_jobs"):
-        await transaction.execute(
-            f"""update public.{table} set status = 'cancelled', ended_at = now()
-                where session_id = $1 and status in ('queued', 'running')""",
-            session_id,
-        )
+    await lease.cancel_all(transaction, "training_datasets", session_id)
+    await lease.cancel_all(transaction, "training_jobs", session_id)
     run_id = await transaction.fetch_value(
         """update public.training_runs set status = 'cancelled', ended_at = now()
            where session_id = $1 and status = 'running' returning id""",
@@ -135,21 +139,9 @@ async def cancel(transaction: Transaction, user_id: UUID, session: Record) -> No
     )
 
 
-def command_for(row: Record) -> ModelTrain:
-    """The command that puts this job back into the queue."""
-    return ModelTrain(session_id=row["session_id"], run_id=row["run_id"], job_id=row["id"])
-
-
 async def fail_job(transaction: Transaction, held: lease.Claim, row: Record, problem: Problem) -> None:
-    """Write the failure under the claim, with its event; the results service closes the run."""
-    if not await lease.finish(transaction, held, "failed", error=problem):
-        return
-    failed = ModelFailed(
-        session_id=row["session_id"],
-        run_id=row["run_id"],
-        job_id=row["id"],
-        model=row["model"],
-        target=row["target"],
-        problem=problem,
-    )
-    await outbox.record(transaction, failed, source="trainer", session_id=row["session_id"], user_id=row["user_id"])
+    """Write the failure of a model, or of a trial, under the claim."""
+    if is_trial(row):
+        await end_trial(transaction, held, row, Ended("failed", problem=problem))
+    else:
+        await fail_model(transaction, held, row, problem)

@@ -13,7 +13,9 @@ async def status_of(transaction: Transaction, session: Record) -> StatusDocument
         "select * from public.training_runs where session_id = $1 order by number desc limit 1", session_id
     )
     jobs = (
-        await transaction.fetch("select * from public.training_jobs where run_id = $1 order by position", run["id"])
+        await transaction.fetch(
+            "select * from public.training_jobs where run_id = $1 and search_of is null order by position", run["id"]
+        )
         if run
         else []
     )

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from services.trainer.checkpoints import CheckpointUploads, fetch_checkpoint
+from services.trainer.inputs import fetch_dataset
+from services.trainer.outcomes import command_for
 from services.trainer.remains import attempt_folder, remove_remains_of_attempt
 from services.trainer.runner import ChildRunner, Outcome, Specification
-from services.trainer.runs import command_for, fail_job
+from services.trainer.runs import fail_job
+from services.trainer.search.execution import TrialExecution
+from services.trainer.search.rows import after_search, is_trial, search_behind
 from shared.bus.topology import Subscription
 from shared.database.pool import Transaction
 from shared.delivery import outbox
@@ -23,7 +27,7 @@ from shared.problems import Problem, ProblemError
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import ML_ARTIFACTS
-from shared.storage.transfer import get_file, put_file
+from shared.storage.transfer import put_file
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -41,6 +45,7 @@ class ModelTraining:
         self._runner = runner
         self._threads = threads
         self._progress = ProgressSender(service.bus, source="trainer")
+        self._trials = TrialExecution(service, runner, self._progress, threads=threads)
 
     def kind(self) -> JobKind:
         """For :class:`shared.jobs.worker.Worker`."""
@@ -56,7 +61,10 @@ class ModelTraining:
         )
 
     async def execute(self, job: Job) -> None:
-        """Train one model and commit it under the claim."""
+        """Train one model, or carry out one trial, and commit it under the claim."""
+        if is_trial(job.row):
+            await self._trials.execute(job)
+            return
         with tempfile.TemporaryDirectory(prefix="foretide-training-") as folder:
             specification = await self._prepare(job, Path(folder))
             outcome = await self._train(job, specification)
@@ -100,49 +108,39 @@ class ModelTraining:
 
     async def clean_up(self, job: Job) -> None:
         """Remove what this attempt stored, unless it was committed or another attempt continues from it."""
+        if is_trial(job.row):
+            # Trials store nothing.
+            return
         await remove_remains_of_attempt(self._service.database, self._service.store, job.claim, job.row)
 
     async def _prepare(self, job: Job, folder: Path) -> Specification:
         """Fetch the dataset, and how far an attempt before this one got; remove what else lost attempts have left."""
-        async with self._service.database.transaction() as transaction:
-            references = await transaction.fetch_value(
-                """select d.metadata -> 'references' from public.training_datasets d
-                   join public.training_runs r on r.dataset_id = d.id where r.id = $1""",
-                job.row["run_id"],
-            )
-        if references is None:
-            raise ClaimLost
         store = self._service.store
         for attempt in range(1, job.claim.attempt):
             await patiently(
                 "to remove remains",
                 lambda a=attempt: store.delete_prefix(ML_ARTIFACTS, attempt_folder(job.row, a)),  # type: ignore[misc]
             )
-        paths = {name: folder / name for name in ("dataset", "manifest")}
-        for name, path in paths.items():
-            source = Reference.model_validate(references[name])
-            await patiently(
-                "for a dataset",
-                lambda s=source, p=path: get_file(store, s.bucket, s.key, p, expected_sha256=s.sha256),  # type: ignore[misc]
-            )
+        dataset, manifest = await fetch_dataset(self._service, job.row, folder)
         checkpoint = folder / "checkpoint.npz"
         await fetch_checkpoint(store, job, checkpoint)
         output = folder / "output"
         output.mkdir()
         return Specification(
             job_id=str(job.claim.job_id),
-            dataset_path=str(paths["dataset"]),
-            manifest_path=str(paths["manifest"]),
+            dataset_path=str(dataset),
+            manifest_path=str(manifest),
             output_directory=str(output),
             model=job.row["parameters"],
             target=job.row["target"],
             threads=self._threads,
             checkpoint_path=str(checkpoint),
+            search=await search_behind(self._service.database, job.row),
         )
 
     def _report(self, job: Job, progress: dict[str, Any]) -> None:
         low, high = _PHASE_SHARE[progress["phase"]]
-        percent = low + (high - low) * float(progress["fraction"])
+        percent = after_search(job.row, low + (high - low) * float(progress["fraction"]))
         told = {k: progress.get(k) for k in ("epoch", "epochs", "loss", "val_loss", "eta_seconds")}
         job.report(percent, phase=progress["phase"], **{k: v for k, v in told.items() if v is not None})
         message = Progress(
@@ -205,6 +203,7 @@ class ModelTraining:
             duration_seconds=summary["duration_seconds"],
             epochs_requested=summary.get("epochs_requested"),
             epochs_completed=summary.get("epochs_completed"),
+            search=summary.get("search"),
             artifacts=artifacts,
         )
         await outbox.record(

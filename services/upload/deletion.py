@@ -8,6 +8,7 @@ from services.upload.documents import DeletionDocument, Remaining
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import SessionDeleted, SessionPurged
+from shared.jobs import lease
 from shared.problems import ProblemError, not_found
 from shared.sessions.rows import move, own_session
 from shared.sessions.state import SessionStatus
@@ -21,7 +22,7 @@ _BATCH = 100
 _REMAINING = """
 select (select count(*) from public.training_files where session_id = $1) as files,
     (select count(*) from public.training_datasets where session_id = $1) as datasets,
-    (select count(*) from public.training_jobs where session_id = $1) as models,
+    (select count(*) from public.training_jobs where session_id = $1 and search_of is null) as models,
     (select count(*) from public.training_results where session_id = $1) as results,
     (select count(*) from public.training_visualizations where session_id = $1) as plots
 """
@@ -45,12 +46,8 @@ async def begin_deletion(transaction: Transaction, user_id: UUID, session_id: st
     session = await own_session(transaction, user_id, session_id)
     if not await move(transaction, session_id, SessionStatus.DELETING):
         return
-    for table in ("training_jobs", "training_datasets"):
-        await transaction.execute(
-            f"""update public.{table} set status = 'cancelled', ended_at = now()
-                where session_id = $1 and status in ('queued', 'running')""",
-            session_id,
-        )
+    await lease.cancel_all(transaction, "training_jobs", session_id)
+    await lease.cancel_all(transaction, "training_datasets", session_id)
     await transaction.execute(
         "insert into public.session_deletions (session_id, user_id, name) values ($1, $2, $3)",
         session_id,

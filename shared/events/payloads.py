@@ -136,6 +136,9 @@ class ModelTrained(Payload):
     duration_seconds: float
     epochs_requested: int | None = None
     epochs_completed: int | None = None
+    search: dict[str, Any] | None = Field(
+        default=None, description="What a search has found: the parameters, their trial and its loss, and how many ran."
+    )
     artifacts: dict[str, Reference] = Field(description="By name: model, scalers, forecasts, evaluation, …")
 
 

@@ -98,6 +98,21 @@ async def finish(transaction: Transaction, held: Claim, status: str, *, error: P
     )
 
 
+async def cancel_all(transaction: Transaction, table: JobTable, session_id: str) -> None:
+    """End what the session's workers are at: they notice within a second.
+
+    Searched jobs are locked before their trials, in the order in which the end of a trial locks them.
+    """
+    order = "search_of nulls first, id" if table == "training_jobs" else "id"
+    await transaction.execute(
+        f"""update public.{table} set status = 'cancelled', ended_at = now() where id in (
+                select id from public.{table} where session_id = $1 and status in ('queued', 'running')
+                order by {order} for update
+            )""",
+        session_id,
+    )
+
+
 async def hand_back(transaction: Transaction, held: Claim) -> bool:
     """A graceful stop: back to the queue for another worker. The caller records the command anew."""
     return bool(

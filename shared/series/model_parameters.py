@@ -23,8 +23,10 @@ from shared.series.parameters.neural import (
     DenseParameters,
     LSTMParameters,
 )
+from shared.series.parameters.search import Search
 from shared.series.parameters.stepwise import LinearStepwiseParameters, SVRStepwiseParameters
 from shared.series.parameters.trees import LightGBMParameters
+from shared.series.search_space import with_whole_space
 
 _ALL: tuple[type[ModelParameters], ...] = (
     LinearParameters,
@@ -67,7 +69,7 @@ def parse_model(document: dict[str, Any]) -> ModelParameters:
             recovery=[f"Did you mean {near[0]!r}?" if near else "Choose one of the kinds that exist."],
         )
     try:
-        return parameters.model_validate({**document, "kind": kind})
+        return with_whole_space(parameters.model_validate({**document, "kind": kind}))
     except ValidationError as error:
         fault = error.errors()[0]
         name = ".".join(str(part) for part in fault["loc"])
@@ -75,8 +77,14 @@ def parse_model(document: dict[str, Any]) -> ModelParameters:
             Category.DATA_VALIDATION,
             title="A model's parameter is not right",
             detail=f"{kind}.{name}: {fault['msg']} (got {fault.get('input')!r:.200}).",
-            recovery=[f"{kind} takes: {', '.join(sorted(parameters.model_fields))}."],
+            recovery=[_what_is_taken(kind, name)],
         ) from error
+
+
+def _what_is_taken(kind: str, name: str) -> str:
+    if name.startswith("search."):
+        return f"{kind}.search takes: {', '.join(Search.model_fields)}; space takes low, high and log, or choices."
+    return f"{kind} takes: {', '.join(sorted(KINDS[kind].model_fields))}."
 
 
 def parse_models(documents: list[dict[str, Any]]) -> list[ModelParameters]:

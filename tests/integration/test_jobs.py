@@ -13,7 +13,8 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.trainer.app import create_api
-from services.trainer.runs import command_for, fail_job
+from services.trainer.outcomes import command_for
+from services.trainer.runs import fail_job
 from shared.bus.rabbit import RabbitBus
 from shared.bus.topology import Subscription
 from shared.database.pool import Database

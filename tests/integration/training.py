@@ -48,9 +48,20 @@ async def with_stored_dataset(database: Database, store: ObjectStore, folder: Pa
 
 async def only_job(database: Database, owned: Owned) -> Record:
     async with database.transaction() as transaction:
-        row = await transaction.fetch_row("select * from training_jobs where session_id = $1", owned.session_id)
+        row = await transaction.fetch_row(
+            "select * from training_jobs where session_id = $1 and search_of is null", owned.session_id
+        )
     assert row is not None
     return row
+
+
+async def trials_of(database: Database, owned: Owned) -> list[Record]:
+    """Those of its search, in their order."""
+    async with database.transaction() as transaction:
+        return await transaction.fetch(
+            "select * from training_jobs where session_id = $1 and search_of is not null order by trial",
+            owned.session_id,
+        )
 
 
 def checkpoint_epoch(job: Record) -> int:

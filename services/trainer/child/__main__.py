@@ -50,10 +50,10 @@ def main() -> None:
 
 
 def _outcome(specification: dict[str, Any], send: Send) -> dict[str, Any]:
-    from services.trainer.child.job import run_job
+    from services.trainer.child import job, trial
 
     try:
-        return run_job(specification, send)
+        return trial.run_trial(specification, send) if specification["trial"] else job.run_job(specification, send)
     except ProblemError as error:
         return {"type": "failed", "problem": error.problem.model_dump(mode="json")}
     except MemoryError:

@@ -11,13 +11,11 @@ import numpy as np
 import orjson
 
 from services.trainer.backtest import back_test
+from services.trainer.child.task import Task
 from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.registry import model_class
-from services.trainer.sizes import check_sizes
 from services.trainer.training import Send, Trained, Training
-from shared.series.artifact import StoredDataset, read_dataset
-from shared.series.configuration import parse_configuration
-from shared.series.model_parameters import parse_model
+from shared.series.artifact import StoredDataset
 from shared.series.parameters.base import ModelParameters
 from shared.series.probabilistic import QUANTILES
 
@@ -25,16 +23,12 @@ from shared.series.probabilistic import QUANTILES
 def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     """Train, forecast, evaluate, save; the final message. Raises :class:`ProblemError`."""
     began = time.monotonic()
-    manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
-    dataset = read_dataset(Path(specification["dataset_path"]), manifest)
-    configuration = parse_configuration(manifest["configuration"])
-    target = manifest["target_features"].index(specification["target"])
-    parameters = parse_model(specification["model"])
-    _, steps_in, columns = manifest["shapes"]["inputs"]
-    check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
-    training = Training(configuration, target, parameters, fits=1 + len(manifest["backtests"]), send=send)
+    task = Task.read(specification)
+    dataset, parameters = task.dataset, task.parameters
+    fits = 1 + len(dataset.manifest["backtests"])
+    training = Training(task.configuration, task.target, parameters, fits, send)
     trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
-    tested = back_test(dataset, configuration.split, lambda fold, number: training.run(fold, number + 1))
+    tested = back_test(dataset, task.configuration.split, lambda fold, number: training.run(fold, number + 1))
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     history = trained.history
     seconds = history.seconds_before + time.monotonic() - began
@@ -46,9 +40,21 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "chosen": history.chosen,
         "warnings": history.warnings,
     }
+    folder = Path(specification["output_directory"])
+    if specification["search"] is not None:
+        _add_search(summary, specification["search"], folder)
     trained.evaluation.document["backtest"] = tested
-    _save(Path(specification["output_directory"]), dataset, target, trained, summary)
+    _save(folder, dataset, task.target, trained, summary)
     return {"type": "trained", "metrics": trained.evaluation.headline, "summary": summary}
+
+
+def _add_search(summary: dict[str, Any], search: dict[str, Any], folder: Path) -> None:
+    """The parameters that were found are chosen ones, too; the trials are an artifact of their own."""
+    found = search["found"]
+    summary["chosen"] = {**found["parameters"], **summary["chosen"]}
+    summary["search"] = found
+    summary["warnings"] = [*search["warnings"], *summary["warnings"]]
+    (folder / "trials.json").write_bytes(orjson.dumps(search["trials"], option=orjson.OPT_INDENT_2))
 
 
 def _checkpoints(

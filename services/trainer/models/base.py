@@ -133,6 +133,11 @@ class Forecaster(ABC):
             raise not_converged("The model forecasts values that are no numbers.", [])
         return forecast.astype(np.float64)
 
+    @final
+    def squared_error(self, inputs: Windows, targets: Windows) -> float:
+        """Mean over (n, I, F_in) and (n, O, F_out), of scaled values. Raises as :meth:`predict`."""
+        return float(np.mean((self.predict(inputs) - targets) ** 2))
+
     @abstractmethod
     def _fit(self, data: TrainingData, history: History) -> None:
         """Learn, noting each epoch, what was chosen, and what the user should know."""

@@ -90,10 +90,10 @@ class Ensemble(Forecaster):
         check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
         model = model_class(parameters.kind)(parameters)
         own = model.fit(data, progress.of_member(place))
-        loss = _squared_error(model, data.inputs, data.targets)
+        loss = model.squared_error(data.inputs, data.targets)
         val_loss = None
         if len(data.validation_inputs):
-            val_loss = _squared_error(model, data.validation_inputs, data.validation_targets)
+            val_loss = model.squared_error(data.validation_inputs, data.validation_targets)
         if not np.isfinite([loss, val_loss or 0.0]).all():
             raise not_converged("Its errors are no numbers.", [])
         history.warnings.extend(f"{self._label(place)}: {warning}" for warning in own.warnings)
@@ -197,10 +197,6 @@ def _technical(failure: Exception) -> ProblemError:
         detail=f"{type(failure).__name__}: {failure}".rstrip(": "),
         recovery=["Give it smaller sizes.", "Leave it out."],
     )
-
-
-def _squared_error(model: Forecaster, inputs: Windows, targets: Windows) -> float:
-    return float(np.mean((model.predict(inputs) - targets) ** 2))
 
 
 def _weights(losses: list[float | None]) -> list[float]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from shared.series.parameters.search import Search
 
 Shape = tuple[int, int]
 """(steps, columns) of one window: (I, F_in) or (O, F_out)."""
@@ -24,8 +27,12 @@ class ModelParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    learns_in_epochs: ClassVar[bool] = False
+    """Whether its validation loss after each epoch tells early how good it will be."""
+
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @property
     def held_together(self) -> int:

@@ -72,6 +72,8 @@ def _parsed(number: int, member: Any, seed: int) -> ModelParameters:
         raise ValueError(f"member {number} is no model, but {member!r:.100}")
     if member.get("kind") == _KIND:
         raise ValueError(f"member {number} is an ensemble itself")
+    if member.get("search") is not None:
+        raise ValueError(f"member {number}: a member cannot be searched, but the ensemble itself")
     try:
         return parse_model({"seed": seed, **member})
     except ProblemError as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.series.parameters.base import ModelParameters, Shape
+from shared.series.parameters.search import tried, tried_of
 
 
 class SVRParameters(ModelParameters):
@@ -16,9 +17,11 @@ class SVRParameters(ModelParameters):
     A kernel grows with the square of its rows: of more than ``max_samples`` rows so many are drawn by the seed.
     """
 
-    kernel: Literal["linear", "poly", "rbf", "sigmoid"] = "poly"
-    C: float = Field(default=1.0, gt=0, le=1e6)
-    epsilon: float = Field(default=0.1, ge=0, le=1e6, description="Errors below this, on the scaled target, are free.")
+    kernel: Annotated[Literal["linear", "poly", "rbf", "sigmoid"], tried_of("linear", "poly", "rbf")] = "poly"
+    C: Annotated[float, tried(1e-2, 1e2, log=True)] = Field(default=1.0, gt=0, le=1e6)
+    epsilon: Annotated[float, tried(1e-3, 0.3, log=True)] = Field(
+        default=0.1, ge=0, le=1e6, description="Errors below this, on the scaled target, are free."
+    )
     gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0, le=1e6)] = "scale"
     degree: int = Field(default=3, ge=1, le=10, description="Of kernel poly.")
     coef0: float = Field(default=1.0, ge=-1e6, le=1e6, description="Of kernels poly and sigmoid.")

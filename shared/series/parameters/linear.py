@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.series.parameters.base import ModelParameters, Shape
+from shared.series.parameters.search import tried
 
 
 class LinearParameters(ModelParameters):
     """Ordinary least squares from the flattened window to all outputs; ``ridge`` adds an L2 penalty."""
 
     kind: Literal["Linear"] = "Linear"
-    ridge: float = Field(default=0.0, ge=0.0, le=1e12)
+    ridge: Annotated[float, tried(1e-4, 1e3, log=True)] = Field(default=0.0, ge=0.0, le=1e12)
 
 
 class ClosedFormParameters(ModelParameters):
@@ -23,7 +24,7 @@ class ClosedFormParameters(ModelParameters):
     ``ridge`` is relative to the mean variance of what the map sees, so that it means the same for any scaling.
     """
 
-    ridge: float | None = Field(
+    ridge: Annotated[float | None, tried(1e-6, 1e2, log=True)] = Field(
         default=None, ge=0.0, le=1e6, description="L2 penalty; none: the best of several on the validation part."
     )
     covariates: Literal["auto", "none", "all"] = Field(
@@ -51,7 +52,9 @@ class DLinearParameters(ClosedFormParameters):
     """The window's moving average and what remains of it, side by side."""
 
     kind: Literal["DLinear"] = "DLinear"
-    average_steps: int = Field(default=25, ge=1, le=4096, description="Steps that the moving average runs over.")
+    average_steps: Annotated[int, tried(3, 97)] = Field(
+        default=25, ge=1, le=4096, description="Steps that the moving average runs over."
+    )
 
     def width(self, inputs: Shape, *, covariates: bool) -> int:
         """Trend and remainder, each as long as the window."""

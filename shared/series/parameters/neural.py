@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 
 from shared.series.parameters.base import ModelParameters, Shape
+from shared.series.parameters.search import tried, tried_of
 
 Activation = Literal["relu", "sigmoid", "tanh", "linear", "softmax", "elu", "selu", "gelu", "swish", "softplus"]
 _ACTIVATION_NAMES = {"keine": "linear", "none": "linear"}
@@ -20,10 +21,12 @@ _KEPT_PER_STEP = 6
 class NeuralParameters(ModelParameters):
     """Adam on the mean squared error, with early stopping; the best epoch's weights are kept."""
 
-    activation: Activation = "relu"
+    learns_in_epochs: ClassVar[bool] = True
+
+    activation: Annotated[Activation, tried_of("relu", "elu", "tanh")] = "relu"
     epochs: int = Field(default=20, ge=1, le=2000, description="At most so many passes over the training part.")
-    batch_size: int = Field(default=32, ge=1, le=65536)
-    learning_rate: float = Field(default=0.001, gt=0, le=10)
+    batch_size: Annotated[int, tried_of(16, 32, 64, 128)] = Field(default=32, ge=1, le=65536)
+    learning_rate: Annotated[float, tried(1e-4, 1e-2, log=True)] = Field(default=0.001, gt=0, le=10)
     patience: int = Field(default=2, ge=0, le=1000, description="Epochs without a better validation loss.")
     time_limit_seconds: float | None = Field(
         default=None,
@@ -47,8 +50,10 @@ class DenseParameters(NeuralParameters):
     """A multilayer perceptron on the flattened window."""
 
     kind: Literal["Dense"] = "Dense"
-    layers: int | list[int] = Field(default=3, description="How many layers of `units`, or each layer's units.")
-    units: int = Field(default=512, ge=1, le=4096)
+    layers: Annotated[int | list[int], tried(1, 4)] = Field(
+        default=3, description="How many layers of `units`, or each layer's units."
+    )
+    units: Annotated[int, tried(16, 512, log=True)] = Field(default=512, ge=1, le=4096)
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -80,9 +85,11 @@ class CNNParameters(NeuralParameters):
     """Convolutions over time, then flattened (or averaged over time), then one dense layer."""
 
     kind: Literal["CNN"] = "CNN"
-    layers: int = Field(default=3, ge=1, le=16)
-    filters: int = Field(default=512, ge=1, le=4096, validation_alias=AliasChoices("filters", "units"))
-    kernel: int = Field(default=3, ge=1, le=4096, description="Steps that one filter sees.")
+    layers: Annotated[int, tried(1, 3)] = Field(default=3, ge=1, le=16)
+    filters: Annotated[int, tried(16, 512, log=True)] = Field(
+        default=512, ge=1, le=4096, validation_alias=AliasChoices("filters", "units")
+    )
+    kernel: Annotated[int, tried(2, 7)] = Field(default=3, ge=1, le=4096, description="Steps that one filter sees.")
     pool: Literal["flatten", "average"] = "flatten"
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
@@ -100,8 +107,10 @@ class CNN2DParameters(NeuralParameters):
     """Reference variant: the window as an image of one channel; needs as many steps and columns out as in."""
 
     kind: Literal["CNN2D"] = "CNN2D"
-    layers: int = Field(default=3, ge=1, le=16)
-    filters: int = Field(default=512, ge=1, le=4096, validation_alias=AliasChoices("filters", "units"))
+    layers: Annotated[int, tried(1, 3)] = Field(default=3, ge=1, le=16)
+    filters: Annotated[int, tried(16, 512, log=True)] = Field(
+        default=512, ge=1, le=4096, validation_alias=AliasChoices("filters", "units")
+    )
     kernel: int = Field(default=3, ge=1, le=64, description="Steps and columns that one filter sees.")
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
@@ -126,8 +135,8 @@ class LSTMParameters(NeuralParameters):
 
     kind: Literal["LSTM"] = "LSTM"
     activation: Activation = "tanh"
-    layers: int = Field(default=3, ge=1, le=16)
-    units: int = Field(default=512, ge=1, le=4096)
+    layers: Annotated[int, tried(1, 3)] = Field(default=3, ge=1, le=16)
+    units: Annotated[int, tried(16, 256, log=True)] = Field(default=512, ge=1, le=4096)
     decoder: Literal["auto", "repeat"] = Field(
         default="repeat",
         description="auto: step by step where there are as many steps out as in; repeat: always after the window.",
@@ -153,8 +162,8 @@ class ARLSTMParameters(NeuralParameters):
 
     kind: Literal["ARLSTM"] = "ARLSTM"
     activation: Activation = "tanh"
-    layers: int = Field(default=3, ge=1, le=16)
-    units: int = Field(default=512, ge=1, le=4096)
+    layers: Annotated[int, tried(1, 3)] = Field(default=3, ge=1, le=16)
+    units: Annotated[int, tried(16, 256, log=True)] = Field(default=512, ge=1, le=4096)
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
         """Encoder and decoder; the decoder sees its last forecast and at most all columns."""

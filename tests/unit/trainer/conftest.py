@@ -55,6 +55,8 @@ def specify(dataset: Path, output: Path, model: dict[str, Any], target: str) -> 
         "target": target,
         "threads": 1,
         "checkpoint_path": None,
+        "trial": False,
+        "search": None,
     }
 
 
