@@ -28,7 +28,7 @@ async def serve(application: ASGIApp, bound: socket.socket) -> AsyncIterator[str
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
     running = asyncio.create_task(server.serve(sockets=[bound]))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:
                 await asyncio.sleep(0.01)
         yield url_of(bound)

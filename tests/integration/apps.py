@@ -75,7 +75,7 @@ class ServiceProcess:
             return False
 
         async with httpx.AsyncClient(trust_env=False) as client:
-            await until(is_ready, seconds=60, what=f"{self.url} is ready")
+            await until(is_ready, seconds=120, what=f"{self.url} is ready")
 
     async def kill(self) -> None:
         """As the kernel does it when memory runs out: without a word."""

@@ -21,6 +21,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from foretide.client.http import Client
 from foretide.local_stack import RunningStack
 from shared.database.pool import Database
+from tests.files import files_below
 from tests.waiting import until
 
 EXPECTED = Counter(
@@ -95,7 +96,7 @@ class Outsider:
 @asynccontextmanager
 async def outsider(stack: RunningStack) -> AsyncIterator[Outsider]:
     """Listen to everything on the events exchange that the AsyncAPI document names, through broker restarts."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         document = (await client.get(f"{stack.url}/asyncapi.json")).json()
     exchange = document["channels"]["trainingCompleted"]["bindings"]["amqp"]["exchange"]
     listener = Outsider()
@@ -149,7 +150,7 @@ def kill(stack: RunningStack, part: str) -> int:
 async def all_events(stack: RunningStack, listener: Outsider, session_id: str) -> None:
     """Wait for the last event, then check: once each, numbered without holes, in order."""
     await until(
-        lambda: listener.names(session_id)["training.completed"] == 1, seconds=150, what="training.completed heard"
+        lambda: listener.names(session_id)["training.completed"] == 1, seconds=240, what="training.completed heard"
     )
     assert listener.names(session_id) == EXPECTED
     numbers = [int(event["sequence"]) for event in listener.of(session_id)]
@@ -179,8 +180,8 @@ async def unreferenced_objects(stack: RunningStack) -> set[str]:
     found = await asyncio.to_thread(
         lambda: {
             str(path.relative_to(root))
-            for path in root.rglob("*")
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
+            for path in files_below(root)
+            if not any(part.startswith(".") for part in path.relative_to(root).parts)
         }
     )
     return found - named
@@ -192,4 +193,4 @@ async def no_orphans(stack: RunningStack) -> None:
     async def none() -> bool:
         return not await unreferenced_objects(stack)
 
-    await until(none, seconds=10, what="no object that no row names")
+    await until(none, seconds=60, what="no object that no row names")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import aio_pika
 import httpx
 import pytest
-from aio_pika.exceptions import ChannelNotFoundEntity
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers, delete_data
@@ -21,7 +18,7 @@ from shared.database.migrate import migrate
 from shared.database.pool import Database
 from shared.delivery.relay import Relay
 from tests.integration.apps import caller, running, settings_for
-from tests.integration.outboxes import CANCEL, GENERATE
+from tests.integration.outboxes import forget_earlier_work
 from tests.waiting import until
 
 
@@ -123,12 +120,6 @@ def data_folder() -> Path:
 
 
 @pytest.fixture
-async def nothing_waits(servers: LocalServers, database: Database) -> None:
-    """Earlier modules may have asked for work that nobody did."""
-    async with database.transaction() as transaction:
-        await transaction.execute("update outbox set sent_at = now() where sent_at is null")
-    async with await aio_pika.connect(servers.bus_url) as connection:
-        for subscription in (GENERATE, CANCEL):
-            channel = await connection.channel()
-            with suppress(ChannelNotFoundEntity):
-                await (await channel.get_queue(subscription.queue)).purge()
+async def nothing_waits(servers: LocalServers) -> None:
+    """See :func:`forget_earlier_work`."""
+    await forget_earlier_work(servers)

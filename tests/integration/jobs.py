@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
+from services.trainer.outcomes import command_for
+from shared.bus.topology import Subscription
 from shared.database.pool import Database, Record
+from shared.events.payloads import ModelTrain
 from shared.jobs import lease
+from shared.jobs.worker import Job, JobKind
+from shared.problems import Problem
 from tests.integration.apps import caller
 from tests.integration.conftest import Owned, make_session
 
@@ -31,12 +37,6 @@ async def with_dataset(database: Database, *, targets: int = 1) -> Owned:
             manifest,
         )
     return owned
-
-
-async def forget_other_jobs(database: Database) -> None:
-    """Commands of earlier tests still wait in the queue; without a waiting job they are dropped."""
-    async with database.transaction() as transaction:
-        await transaction.execute("update training_jobs set status = 'cancelled' where status in ('queued', 'running')")
 
 
 async def start(trainer: FastAPI, servers: LocalServers, owned: Owned, **headers: str) -> Any:
@@ -66,3 +66,25 @@ async def claim_first(database: Database, owned: Owned, *, lease_seconds: float)
         held = await lease.claim(transaction, "training_jobs", job["id"], worker="w", lease_seconds=lease_seconds)
     assert held is not None
     return held
+
+
+def kind_of(execute: Any, cleaned: list[UUID] | None = None) -> JobKind:
+    """Training jobs that this runs; none may fail."""
+
+    async def fail(job: Job, problem: Problem) -> None:
+        raise AssertionError(problem)
+
+    async def clean_up(job: Job) -> None:
+        if cleaned is not None:
+            cleaned.append(job.claim.job_id)
+
+    return JobKind(
+        table="training_jobs",
+        subscription=Subscription("trainer", "model.train", "command"),
+        payload=ModelTrain,
+        job_id=lambda command: command.job_id,
+        execute=execute,
+        fail=fail,
+        command=command_for,
+        clean_up=clean_up,
+    )

@@ -53,7 +53,7 @@ class Replica:
                 except httpx.HTTPError:
                     return False
 
-            await until(ready, seconds=60, what=f"{self._log.name} ready")
+            await until(ready, seconds=120, what=f"{self._log.name} ready")
 
     @property
     def process_id(self) -> int:

@@ -57,7 +57,7 @@ async def cut_connections(broker: LocalServers) -> int:
     assert broker.management_url is not None
     url = httpx.URL(broker.management_url)
     async with httpx.AsyncClient(
-        base_url=f"http://{url.host}:{url.port}", auth=(url.username, url.password)
+        base_url=f"http://{url.host}:{url.port}", auth=(url.username, url.password), timeout=30, trust_env=False
     ) as management:
 
         async def names() -> list[str]:
@@ -89,8 +89,9 @@ async def test_a_consumer_comes_back_after_its_queue_was_deleted(bus: RabbitBus,
     connection = await aio_pika.connect(broker.bus_url)
     async with connection:
         channel = await connection.channel()
+        noticed = asyncio.create_task(until(lambda: not bus.ready(), what="the loss noticed"))
         await channel.queue_delete(GENERATE.queue)
-    await until(lambda: not bus.ready(), what="the loss noticed")
+        await noticed
     await until(bus.ready, what="the queue declared again")
     identifier = uuid4()
     await publish_for_sure(bus, command(identifier))
@@ -119,19 +120,20 @@ async def test_stopping_ends_the_running_handler_and_leaves_the_others_to_their_
     bus = RabbitBus(broker.bus_url, name="stopping", retry_delays=[1])
     begun, finished = [], []
     may_end = asyncio.Event()
+    identifiers, late = [uuid4() for _ in range(4)], uuid4()
 
     async def handler(envelope: Envelope) -> None:
+        if envelope.id not in (*identifiers, late):
+            return  # of an earlier test, delivered again
         begun.append(envelope.id)
         await may_end.wait()
         finished.append(envelope.id)
 
     bus.subscribe(GENERATE, handler, prefetch=4)
     await started(bus)
-    identifiers = [uuid4() for _ in range(4)]
     await bus.publish([command(identifier) for identifier in identifiers])
     await until(lambda: len(begun) == 4, what="four deliveries in hand")
     stopping = asyncio.create_task(bus.stop(grace_seconds=10))
-    late = uuid4()
     other = RabbitBus(broker.bus_url, name="other", retry_delays=[1])
     await other.publish([command(late)])
     may_end.set()
@@ -145,7 +147,8 @@ async def test_stopping_ends_the_running_handler_and_leaves_the_others_to_their_
     other.subscribe(GENERATE, second)
     await started(other)
     await until(lambda: late in elsewhere, what="the message that came too late")
-    assert elsewhere == [late], "nothing that was acknowledged comes again"
+    ours = [found for found in elsewhere if found in (*identifiers, late)]
+    assert ours == [late], "nothing that was acknowledged comes again"
     await other.stop()
 
 
@@ -198,21 +201,21 @@ async def test_an_unroutable_message_and_a_missing_exchange_are_told_and_stop_no
 async def test_heartbeats_hold_while_a_child_process_computes(
     broker: LocalServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.bus.rabbit.HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("shared.bus.rabbit.HEARTBEAT_SECONDS", 3)
     bus = RabbitBus(broker.bus_url, name="busy", retry_delays=[1])
     deliveries: list[UUID] = []
     done = asyncio.Event()
 
     async def handler(envelope: Envelope) -> None:
         deliveries.append(envelope.id)
-        await run_in_child("tests.integration.busy_child", {"seconds": 8}, what="Computing")
+        await run_in_child("tests.integration.busy_child", {"seconds": 12}, what="Computing")
         done.set()
 
     bus.subscribe(GENERATE, handler, prefetch=1)
     await started(bus)
     identifier = uuid4()
     await bus.publish([command(identifier)])
-    await asyncio.wait_for(done.wait(), 40)
+    await asyncio.wait_for(done.wait(), 60)
     assert deliveries == [identifier], "the broker kept the connection: nothing was delivered twice"
     await bus.stop()
 

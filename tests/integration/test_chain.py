@@ -18,6 +18,7 @@ from foretide.stack.rabbitmq import RabbitServer
 from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import delete_data
 from shared.database.pool import Database
+from tests.files import files_below
 from tests.integration.chain import (
     EXPECTED,
     FAST,
@@ -73,15 +74,15 @@ async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when
     stack: RunningStack, listener: Outsider, client: Client, tmp_path: Path
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=200)
-    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=240, what="training started")
     path = f"/api/training/sessions/{session_id}"
     async with watch(stack.url, stack.token, session_id) as messages:
         await client.call("DELETE", path)
-        while (await asyncio.wait_for(messages.get(), 150)).event != "session_purged":
+        while (await asyncio.wait_for(messages.get(), 240)).event != "session_purged":
             pass
     assert (await client.call("GET", f"{path}/deletion"))["status"] == "deleted"
     root = stack.servers.data_directory / "objects"
-    assert not [path for path in root.rglob("*") if path.is_file() and session_id in str(path)]
+    assert not [path for path in files_below(root) if session_id in str(path)]
     database = Database(stack.servers.database_url, pool_size=2)
     await database.open()
     async with database.transaction() as transaction:
@@ -104,7 +105,7 @@ async def test_a_watcher_sees_progress_and_every_numbered_message_once(
     seen: list[Message] = []
     async with watch(stack.url, stack.token, session_id) as messages:
         while not seen or seen[-1].event != "training_complete":
-            seen.append(await asyncio.wait_for(messages.get(), 90))
+            seen.append(await asyncio.wait_for(messages.get(), 240))
     numbers = [message.sequence for message in seen if message.sequence is not None]
     assert numbers == list(range(1, len(numbers) + 1))
     assert {"training_progress", "model_complete", "results_stored"} <= {message.event for message in seen}
@@ -116,7 +117,7 @@ async def test_the_official_client_hears_everything_once_in_order_through_a_lost
     session_id = await begin_session(client, tmp_path, epochs=8)
     heard: list[dict[str, Any]] = []
     follow = script("follow.mjs", stack.url, session_id, "4", environment={"FORETIDE_TOKEN": stack.token})
-    async with asyncio.timeout(90), follow as lines:
+    async with asyncio.timeout(240), follow as lines:
         async for line in lines:
             heard.append(line)
     events = [line["event"] for line in heard]
@@ -141,7 +142,7 @@ async def test_f27_f28_a_session_completes_although_every_service_is_killed_once
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=20)
     if moment == "training":
-        await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
+        await until(lambda: listener.names(session_id)["training.started"], seconds=240, what="training started")
     for part in parts:
         killed = kill(stack, part)
         await until(lambda p=part, k=killed: stack.supervisor.process_ids.get(p, k) != k, what=f"{part} started again")
@@ -186,28 +187,28 @@ async def test_a_session_completes_although_an_external_broker_is_stopped_for_20
     external: External, tmp_path: Path
 ) -> None:
     assert external.stack.bus_url == external.broker.url
-    session_id = await begin_session(external.client, tmp_path, epochs=20)
+    session_id = await begin_session(external.client, tmp_path, epochs=60)
     listener = external.listener
-    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=240, what="training started")
     await external.broker.stop()
     # The one wait that is the test itself: the outage.
     await asyncio.sleep(20)
     await external.broker.start()
-    await completed(external.client, session_id, seconds=180)
+    await completed(external.client, session_id, seconds=240)
     await all_events(external.stack, listener, session_id)
 
 
 async def test_f23_no_success_is_said_while_the_store_is_away_and_the_run_completes_when_it_is_back(
     external: External, tmp_path: Path
 ) -> None:
-    session_id = await begin_session(external.client, tmp_path, epochs=20)
+    session_id = await begin_session(external.client, tmp_path, epochs=60)
     listener = external.listener
-    await until(lambda: listener.names(session_id)["training.started"], seconds=150, what="training started")
+    await until(lambda: listener.names(session_id)["training.started"], seconds=240, what="training started")
     await external.store.stop()
     # The one wait that is the test itself: the outage.
     await asyncio.sleep(10)
     assert (await external.client.status(session_id))["phase"] == "training"
     assert not {"training.completed", "training.failed"} & set(listener.names(session_id))
     await external.store.start()
-    await completed(external.client, session_id, seconds=180)
+    await completed(external.client, session_id, seconds=240)
     await all_events(external.stack, listener, session_id)

@@ -23,7 +23,7 @@ from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned
-from tests.integration.jobs import forget_other_jobs
+from tests.integration.outboxes import forget_earlier_work
 from tests.integration.replicas import Replica
 from tests.integration.training import (
     artifact,
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.integration
 EPOCHS = 60
 LONG = {"kind": "Dense", "layers": 2, "units": 32, "epochs": EPOCHS, "patience": 1000, "batch_size": 8, "seed": 3}
 WORKER = {
-    "FORETIDE_LEASE_SECONDS": "2",
+    "FORETIDE_LEASE_SECONDS": "10",  # a loaded machine must not look like a lost worker
     "FORETIDE_RETRY_DELAYS_SECONDS": "1,2",
     "FORETIDE_PRELOAD_MODELS": "false",
     "FORETIDE_THREADS_PER_JOB": "1",
@@ -65,14 +65,14 @@ class Trainer:
         owned = await with_stored_dataset(self.database, self.store, self.folder)
         async with caller(self.api, self.servers, owned.user_id) as client:
             answer = await client.post(f"/api/training/train-models/{owned.session_id}", json={"models": [model]})
-        assert answer.status_code == 202
+        assert answer.status_code == 202, answer.text
         return owned
 
 
 @pytest.fixture
 async def trainer(servers: LocalServers, database: Database, tmp_path: Path) -> AsyncIterator[Trainer]:
     settings = settings_for(servers)
-    await forget_other_jobs(database)
+    await forget_earlier_work(servers)
     async with (
         open_store(settings.store_url, public_url="http://test", signing_secret=servers.signing_secret) as store,
         running(create_api(settings)) as api,
@@ -229,7 +229,7 @@ async def test_f29_f37_a_cancelled_job_leaves_no_checkpoint(
         job = await only_job(trainer.database, owned)
         return job["checkpoint"] is None and not await objects_of(trainer.store, owned)
 
-    await until(removed, seconds=5, what="everything removed")
+    await until(removed, what="everything removed")
 
 
 async def _claimed(trainer: Trainer, owned: Owned) -> Job:

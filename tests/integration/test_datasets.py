@@ -22,6 +22,7 @@ from shared.storage.keys import TRAINING_DATASETS, TRAINING_FILES
 from shared.storage.transfer import put_file
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned, make_session
+from tests.integration.outboxes import forget_earlier_work
 from tests.unit.series.examples import changed, document, hourly
 from tests.waiting import until
 
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 async def api(servers: LocalServers) -> AsyncIterator[FastAPI]:
     """The service, with its worker beside it."""
+    await forget_earlier_work(servers)
     settings = settings_for(servers, sweep_seconds=3600, lease_seconds=30)
     async with running(create_worker(settings)), running(create_api(settings)) as application:
         yield application

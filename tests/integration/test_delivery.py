@@ -138,7 +138,7 @@ async def test_what_cannot_be_handled_becomes_a_dead_letter_that_can_be_shown_re
     bus.subscribe(GENERATE, handler, give_up=give_up)
     await started(bus, relay)
     message_id = await record(database, session, command(session))
-    await until(lambda: given_up, seconds=15, what="three attempts")
+    await until(lambda: given_up, seconds=60, what="three attempts")
     async with dead_letters(servers.bus_url) as dead:
         letter = next(letter for letter in await dead.all() if letter.message_id == str(message_id))
         assert letter.queue == GENERATE.queue
@@ -205,6 +205,6 @@ async def test_something_that_is_only_away_is_waited_for_beyond_the_last_delay(
     bus.subscribe(GENERATE, handler)
     await started(bus, relay)
     await record(database, session, command(session))
-    await until(lambda: len(tries) == 4, seconds=15, what="four attempts")
+    await until(lambda: len(tries) == 4, seconds=60, what="four attempts")
     await relay.stop()
     await bus.stop()

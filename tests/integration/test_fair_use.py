@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ async def sizes(application: FastAPI, bucket: str, folder: str) -> list[int]:
     return [found.size async for found in application.state.service.store.list(bucket, folder)]
 
 
+def came_back(since: float, per_minute: int) -> int:
+    """How many a budget may have got back since then: a loaded machine takes longer than it takes to get one."""
+    return int((time.monotonic() - since) * per_minute / 60)
+
+
+async def used_up(client: httpx.AsyncClient) -> int:
+    """Ask until there is nothing left; how many were answered."""
+    passed = 0
+    while (await client.get("/api/training/sessions")).status_code == 200:
+        passed += 1
+    return passed
+
+
 async def make_time_pass(servers: LocalServers, user_id: UUID, seconds: float) -> None:
     """For this user's budgets."""
     owner = await asyncpg.connect(servers.database_superuser_url)
@@ -87,11 +101,12 @@ async def test_f58_a_users_limit_holds_across_replicas_and_services(
     """Of many requests at once to three processes' applications exactly as many pass as one user may make."""
     clients = [caller(application, servers, user_id) for application in applications]
     paths = ["/api/training/sessions", "/api/training/uploads", f"/api/training/results/{uuid4()}"]
+    began = time.monotonic()
     answers = await asyncio.gather(
         *(client.get(path) for _ in range(12) for client, path in zip(clients, paths, strict=True))
     )
     passed = [answer for answer in answers if answer.status_code != 429]
-    assert len(passed) == REQUESTS
+    assert REQUESTS <= len(passed) <= REQUESTS + came_back(began, REQUESTS)
     assert {answer.status_code for answer in passed} <= {200, 404}
     refused = next(answer for answer in answers if answer.status_code == 429)
     problem = refused.json()
@@ -103,8 +118,7 @@ async def test_f58_a_users_limit_holds_across_replicas_and_services(
     async with caller(applications[0], servers) as somebody_else:
         assert (await somebody_else.get("/api/training/sessions")).status_code == 200
     await make_time_pass(servers, user_id, float(refused.headers["retry-after"]))
-    again = [await clients[0].get("/api/training/sessions") for _ in range(2)]
-    assert [answer.status_code for answer in again] == [200, 429], "one more came back in the time told"
+    assert 1 <= await used_up(clients[0]) <= 2 + came_back(began, REQUESTS), "one came back in the time told"
     await asyncio.gather(*(client.aclose() for client in clients))
 
 
@@ -132,20 +146,20 @@ async def test_data_has_a_budget_of_its_own(applications: list[FastAPI], servers
     upload_id = uuid4().hex
     async with caller(applications[0], servers, user_id) as one, caller(applications[1], servers, user_id) as other:
         data = b"x" * (MEBIBYTE // 5 - 4000)
-        answers = [await chunk((one, other)[index % 2], upload_id, index, 99, data) for index in range(7)]
-        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        began = time.monotonic()
+        answers = [await chunk((one, other)[index % 2], upload_id, index, 99, data) for index in range(12)]
+        passed = [index for index, answer in enumerate(answers) if answer.status_code == 200]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        assert passed[:5] == [*range(5)]
+        assert len(passed) <= 6 + came_back(began, 5)
         assert answers[-1].headers["ratelimit-policy"] == f'"upload-bytes";q={MEBIBYTE};qu="content-bytes";w=60'
         assert "ratelimit" in answers[0].headers
         listed = await other.get(f"/api/training/upload-status/{upload_id}")
-        assert (listed.status_code, listed.json()["received"]) == (200, list(range(5)))
-        for _ in range(REQUESTS):
-            await one.get("/api/training/sessions")
-        assert (await one.get("/api/training/sessions")).status_code == 429
+        assert (listed.status_code, listed.json()["received"]) == (200, passed)
+        await used_up(one)
         await make_time_pass(servers, user_id, 60)
-        for _ in range(REQUESTS):
-            await one.get("/api/training/sessions")
-        assert (await one.get("/api/training/sessions")).status_code == 429
-        assert (await chunk(one, upload_id, 5, 99, data)).status_code == 200
+        assert await used_up(one) >= REQUESTS
+        assert (await chunk(one, upload_id, 98, 99, data)).status_code == 200
 
 
 async def test_what_is_asked_over_the_socket_counts_too(
@@ -163,14 +177,18 @@ async def test_what_is_asked_over_the_socket_counts_too(
             return {"user_id": str(user_id)}
 
     Sockets(applications[0].state.service, Listening())
-    answers = [await asked["get_status"]("client", {"session_id": "none"}) for _ in range(REQUESTS + 1)]
-    assert [answer["problem"]["category"] for answer in answers] == ["NOT_FOUND"] * REQUESTS + ["RATE_LIMITED"]
+    began, passed = time.monotonic(), 0
+    while (await asked["get_status"]("client", {"session_id": "none"}))["problem"]["category"] == "NOT_FOUND":
+        passed += 1
+    assert REQUESTS <= passed <= REQUESTS + came_back(began, REQUESTS)
 
 
 async def test_small_chunks_are_not_free(applications: list[FastAPI], servers: LocalServers, user_id: UUID) -> None:
     async with caller(applications[0], servers, user_id) as client:
+        began = time.monotonic()
         answers = await asyncio.gather(*(chunk(client, "many", index, 99) for index in range(40)))
-    assert sum(answer.status_code == 200 for answer in answers) == MEBIBYTE // (64 * 1024)
+    whole = MEBIBYTE // (64 * 1024)
+    assert whole <= sum(answer.status_code == 200 for answer in answers) <= whole + came_back(began, whole)
 
 
 async def test_f06_a_stranger_is_refused_before_the_body_is_read(applications: list[FastAPI]) -> None:

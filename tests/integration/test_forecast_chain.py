@@ -14,6 +14,7 @@ from foretide.client.http import Client
 from foretide.local_stack import RunningStack, local_stack
 from foretide.stack.servers import delete_data
 from shared.problems import ProblemError
+from tests.files import files_below
 from tests.integration.chain import FAST, kill, no_orphans, outsider
 from tests.integration.forecasts import hourly_load
 from tests.ports import free_port
@@ -102,7 +103,7 @@ async def test_a_job_completes_although_upload_and_results_are_killed_and_its_de
     with pytest.raises(ProblemError, match="not found"):
         await client.call("GET", f"/api/forecast/{job_id}")
     objects = stack.servers.data_directory / "objects"
-    assert not [path for path in Path(objects).rglob("*") if path.is_file() and job_id in str(path)]
+    assert not [path for path in files_below(Path(objects)) if job_id in str(path)]
 
 
 async def test_a_job_that_is_cancelled_fails_with_the_reason_and_can_be_started_again(

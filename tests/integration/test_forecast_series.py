@@ -18,6 +18,7 @@ from shared.series.scalers import Scaler
 from shared.storage.keys import TRAINING_DATASETS
 from shared.storage.transfer import get_file
 from tests.integration.apps import caller, running, settings_for
+from tests.integration.outboxes import forget_earlier_work
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -38,6 +39,7 @@ def weather_csv() -> bytes:
 async def test_windows_see_the_forecast_that_was_known_at_their_reference_time(
     servers: LocalServers, database: Database, tmp_path: Path
 ) -> None:
+    await forget_earlier_work(servers)
     settings, user_id = settings_for(servers, sweep_seconds=3600, lease_seconds=30), uuid4()
     ahead = {"horizon": {"start_hours": 1, "end_hours": 6}}
     wind = {"file": "weather.csv", "role": "input", "kind": "forecast", "issue_column": "issued"}

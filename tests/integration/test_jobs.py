@@ -16,19 +16,17 @@ from services.trainer.app import create_api
 from services.trainer.outcomes import command_for
 from services.trainer.runs import fail_job
 from shared.bus.rabbit import RabbitBus
-from shared.bus.topology import Subscription
 from shared.database.pool import Database
 from shared.delivery.relay import Relay
-from shared.events.payloads import ModelTrain
 from shared.jobs import lease
 from shared.jobs.reaper import reap
 from shared.jobs.sweep import Sweep
-from shared.jobs.worker import Job, JobKind, Worker
-from shared.problems import Problem
+from shared.jobs.worker import Job, Worker
 from shared.sessions.state import SessionStatus
 from tests.integration.apps import caller, running, settings_for
-from tests.integration.conftest import make_session, started
-from tests.integration.jobs import claim_first, event_names, forget_other_jobs, jobs_of, start, with_dataset
+from tests.integration.conftest import Owned, make_session, started
+from tests.integration.jobs import claim_first, event_names, jobs_of, kind_of, start, with_dataset
+from tests.integration.outboxes import forget_earlier_work
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -46,7 +44,7 @@ async def test_f26_late_writes_of_a_finished_or_lost_job_are_refused(
     owned = await with_dataset(database)
     await start(trainer, servers, owned)
     old = await claim_first(database, owned, lease_seconds=0.01)
-    await reap_jobs(database)
+    await reap_jobs(database, owned)
     new = await claim_first(database, owned, lease_seconds=60)
     assert new.attempt > old.attempt
     async with database.transaction() as transaction:
@@ -56,12 +54,14 @@ async def test_f26_late_writes_of_a_finished_or_lost_job_are_refused(
         assert not await lease.renew(transaction, new, lease_seconds=60, progress=99, detail={})
 
 
-async def reap_jobs(database: Database, attempts: int = 5) -> None:
+async def reap_jobs(database: Database, owned: Owned, attempts: int = 5) -> None:
     async def lapsed() -> bool:
         async with database.transaction() as transaction:
             return bool(
                 await transaction.fetch_value(
-                    "select true from training_jobs where status = 'running' and lease_until < now()"
+                    """select true from training_jobs
+                       where session_id = $1 and status = 'running' and lease_until < now()""",
+                    owned.session_id,
                 )
             )
 
@@ -75,10 +75,10 @@ async def test_f27_f28_a_job_of_a_lost_worker_is_queued_again_and_fails_with_a_r
     owned = await with_dataset(database)
     await start(trainer, servers, owned)
     await claim_first(database, owned, lease_seconds=0.01)
-    await reap_jobs(database, attempts=2)
+    await reap_jobs(database, owned, attempts=2)
     assert (await jobs_of(database, owned))[0]["status"] == "queued"
     await claim_first(database, owned, lease_seconds=0.01)
-    await reap_jobs(database, attempts=2)
+    await reap_jobs(database, owned, attempts=2)
     job = (await jobs_of(database, owned))[0]
     assert job["status"] == "failed"
     assert "worker" in job["error"]["detail"]
@@ -88,7 +88,7 @@ async def test_f27_f28_a_job_of_a_lost_worker_is_queued_again_and_fails_with_a_r
 async def test_f25_the_heartbeat_is_the_workers_and_lives_while_the_job_says_nothing(
     trainer: FastAPI, servers: LocalServers, database: Database, bus: RabbitBus, relay: Relay
 ) -> None:
-    await forget_other_jobs(database)
+    await forget_earlier_work(servers)
     owned = await with_dataset(database)
     may_end, ended = asyncio.Event(), asyncio.Event()
 
@@ -98,7 +98,7 @@ async def test_f25_the_heartbeat_is_the_workers_and_lives_while_the_job_says_not
             assert await lease.finish(transaction, job.claim, "trained")
         ended.set()
 
-    worker = Worker(database, bus, kind_of(silent), service="trainer", slots=2, lease_seconds=0.6)
+    worker = Worker(database, bus, kind_of(silent), service="trainer", slots=2, lease_seconds=2)
     await started(bus, relay)
     await start(trainer, servers, owned)
 
@@ -106,7 +106,7 @@ async def test_f25_the_heartbeat_is_the_workers_and_lives_while_the_job_says_not
         jobs = [job for job in await jobs_of(database, owned) if job["status"] == "running"]
         async with database.transaction() as transaction:
             old = await transaction.fetch_value(
-                "select count(*) from training_jobs where id = any($1::uuid[]) and created_at < now() - interval '2 s'",
+                "select count(*) from training_jobs where id = any($1::uuid[]) and created_at < now() - interval '6 s'",
                 [job["id"] for job in jobs],
             )
         return len(jobs) == 2 and old == 2
@@ -115,34 +115,14 @@ async def test_f25_the_heartbeat_is_the_workers_and_lives_while_the_job_says_not
     await reap(database, "training_jobs", service="trainer", attempts=5, command=command_for, fail=fail_job)
     assert [job["attempt"] for job in await jobs_of(database, owned)] == [1, 1], "nobody took them away"
     may_end.set()
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), 30)
     await worker.stop()
-
-
-def kind_of(execute: Any, cleaned: list[UUID] | None = None) -> JobKind:
-    async def fail(job: Job, problem: Problem) -> None:
-        raise AssertionError(problem)
-
-    async def clean_up(job: Job) -> None:
-        if cleaned is not None:
-            cleaned.append(job.claim.job_id)
-
-    return JobKind(
-        table="training_jobs",
-        subscription=Subscription("trainer", "model.train", "command"),
-        payload=ModelTrain,
-        job_id=lambda command: command.job_id,
-        execute=execute,
-        fail=fail,
-        command=command_for,
-        clean_up=clean_up,
-    )
 
 
 async def test_f29_f37_a_cancelled_run_stops_its_workers_and_writes_nothing_more(
     trainer: FastAPI, servers: LocalServers, database: Database, bus: RabbitBus, relay: Relay
 ) -> None:
-    await forget_other_jobs(database)
+    await forget_earlier_work(servers)
     owned = await with_dataset(database)
     cleaned: list[UUID] = []
 
@@ -159,7 +139,7 @@ async def test_f29_f37_a_cancelled_run_stops_its_workers_and_writes_nothing_more
     await until(both_running, what="both jobs running")
     async with caller(trainer, servers, owned.user_id) as client:
         assert (await client.post(f"/api/training/cancel/{owned.session_id}")).status_code == 202
-        await until(lambda: len(cleaned) == 2, seconds=5, what="both workers stopped")
+        await until(lambda: len(cleaned) == 2, what="both workers stopped")
         status = (await client.get(f"/api/training/status/{owned.session_id}")).json()
         assert status["phase"] == "cancelled"
         assert {job["status"] for job in status["jobs"]} == {"cancelled"}
@@ -171,7 +151,7 @@ async def test_f29_f37_a_cancelled_run_stops_its_workers_and_writes_nothing_more
 async def test_a_stopping_worker_hands_its_job_back_to_another(
     trainer: FastAPI, servers: LocalServers, database: Database, relay: Relay, bus: RabbitBus
 ) -> None:
-    await forget_other_jobs(database)
+    await forget_earlier_work(servers)
     owned = await with_dataset(database)
 
     async def endless(_: Job) -> None:

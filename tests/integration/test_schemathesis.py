@@ -77,7 +77,9 @@ async def owner(urls: dict[str, str], servers: LocalServers, tmp_path_factory: p
 
 
 async def session_of(url: str, token: str) -> str:
-    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+    ) as client:
         [session] = (await client.get("/api/training/sessions")).json()["items"]
     session_id: str = session["sessionId"]
     return session_id

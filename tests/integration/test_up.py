@@ -73,7 +73,7 @@ def test_ctrl_c_kill_and_a_crash_leave_no_process_and_the_next_start_goes_on(up:
         assert up.process is not None
         os.kill(up.process.pid, number)
         assert up.process.wait(120) == code
-        wait_until(lambda p=processes: not living(p), f"nothing is left after {number.name}", seconds=30)
+        wait_until(lambda p=processes: not living(p), f"nothing is left after {number.name}", seconds=60)
         (up.data / "running.json").unlink(missing_ok=True)
         up.start()
         assert up.sessions() == 1, f"nothing is lost after {number.name}"

@@ -16,6 +16,7 @@ import pytest
 
 from foretide.stack.servers import LocalServers
 from shared.database.pool import Database, Record
+from tests.files import files_below
 from tests.integration.apps import token_of
 from tests.integration.chain import write_series
 from tests.integration.gateway.servers import gateway
@@ -111,8 +112,7 @@ async def stored_row(database: Database, upload_id: str) -> Record:
 
 
 def staged(servers: LocalServers, storage_id: UUID) -> list[Path]:
-    folder = servers.data_directory / "objects" / "upload-staging" / str(storage_id)
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [*files_below(servers.data_directory / "objects" / "upload-staging" / str(storage_id))]
 
 
 def assemblies(replicas: list[Replica], upload_id: str) -> int:
@@ -199,7 +199,7 @@ async def test_l02_an_upload_goes_on_where_it_was_after_kill_9_of_a_replica(
 async def test_l02_a_file_whose_replica_is_killed_while_it_is_put_together_is_completed_by_the_other(
     replicas: list[Replica], servers: LocalServers, database: Database, user_id: UUID, tmp_path: Path
 ) -> None:
-    data = write_series(tmp_path, hours=24 * 3000)[0].read_bytes()
+    data = write_series(tmp_path, hours=24 * 8000)[0].read_bytes()
     dying, living = replicas
     async with client_of(dying.url, servers, user_id) as client, client_of(living.url, servers, user_id) as other:
         upload_id = await announce(client, data, 1)
@@ -321,5 +321,5 @@ async def test_chunks_repeated_while_their_file_is_completed_or_expires_leave_no
         await transaction.execute("update uploads set status = 'expired' where upload_id = $1", doomed)
     assert {answer.status_code for answer in await asyncio.gather(*sending)} <= {200, 404}
     await until(
-        lambda: not any(staged(servers, storage_id) for storage_id in storage_ids), seconds=10, what="staging is empty"
+        lambda: not any(staged(servers, storage_id) for storage_id in storage_ids), seconds=60, what="staging is empty"
     )

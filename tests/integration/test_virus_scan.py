@@ -14,6 +14,7 @@ from services.upload.app import create_app
 from services.upload.scanning import VirusScanner
 from shared.database.pool import Database
 from shared.problems import Category, ProblemError
+from tests.files import files_below
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.clamav import MARKER, SIGNATURE, STREAM_LIMIT, ClamAv, running_clamd
 from tests.integration.forecasts import stored_keys, upload
@@ -84,7 +85,7 @@ async def send(client: httpx.AsyncClient, upload_id: str, data: bytes) -> httpx.
 
 
 def objects(servers: LocalServers) -> set[Path]:
-    return {path for path in (servers.data_directory / "objects").rglob("*") if path.is_file()}
+    return files_below(servers.data_directory / "objects")
 
 
 async def test_an_infected_upload_is_rejected_and_nothing_of_it_is_kept(

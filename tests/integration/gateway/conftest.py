@@ -10,6 +10,12 @@ import pytest
 from foretide.gateway.upstreams import Upstreams
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service on a loaded machine is not one that is away."""
+    monkeypatch.setattr("foretide.gateway.upstreams._READ_SECONDS", 30.0)
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=30, trust_env=False) as made:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,18 +15,11 @@ from starlette.websockets import WebSocket
 
 from foretide.gateway.app import create_gateway
 from foretide.gateway.routes import SERVICES
+from tests.ports import free_port
 
 Answer = Callable[[Request], Awaitable[Response]]
 Talk = Callable[[WebSocket], Awaitable[None]]
 Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -45,7 +37,7 @@ async def serving(application: ASGIApp, port: int) -> AsyncIterator[None]:
     )
     running = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not server.started:
                 await asyncio.sleep(0.01)
         yield

@@ -9,7 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.integration.gateway.servers import FakeService, free_port, gateway, serving_raw
+from tests.integration.gateway.servers import FakeService, gateway, serving_raw
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import socketio
 
-from tests.integration.gateway.servers import free_port, gateway, serving
+from tests.integration.gateway.servers import gateway, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -70,7 +71,7 @@ async def test_f80_socket_io_over_polling_with_a_token_of_12_kilobytes(
     url, brought = socket_io
     poll = f"{url}/socket.io/?EIO=4&transport=polling"
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as client:
         opened = (await client.get(poll)).text
         poll += f"&sid={json.loads(opened.removeprefix('0'))['sid']}"
         await client.post(poll, content="40" + json.dumps({"token": TOKEN}))

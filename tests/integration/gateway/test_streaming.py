@@ -12,7 +12,8 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from tests.integration.gateway.servers import FakeService, free_port, gateway, serving_raw
+from tests.integration.gateway.servers import FakeService, gateway, serving_raw
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -131,7 +132,7 @@ async def test_a_slow_stream_arrives_as_it_is_made(client: httpx.AsyncClient) ->
         notifier.running(),
         gateway(notifier) as url,
         client.stream("GET", url + EVENTS) as got,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
         pieces = got.aiter_raw()
         for number in range(3):
@@ -157,7 +158,7 @@ async def test_when_the_client_leaves_the_service_is_told(client: httpx.AsyncCli
     async with notifier.running(), gateway(notifier) as url:
         async with client.stream("GET", url + EVENTS) as got:
             assert await anext(got.aiter_raw()) == b"first"
-        await until(ended.is_set, seconds=10, what="the service's stream was cancelled")
+        await until(ended.is_set, seconds=30, what="the service's stream was cancelled")
 
 
 async def test_when_the_client_leaves_before_the_answer_the_service_is_told(client: httpx.AsyncClient) -> None:
@@ -165,7 +166,7 @@ async def test_when_the_client_leaves_before_the_answer_the_service_is_told(clie
 
     async def answer(request: Request) -> Response:
         asked.set()
-        await until(request.is_disconnected, seconds=10)
+        await until(request.is_disconnected, seconds=30)
         left.set()
         return Response()
 
@@ -174,7 +175,7 @@ async def test_when_the_client_leaves_before_the_answer_the_service_is_told(clie
         asking = asyncio.create_task(client.get(url + STATUS))
         await asked.wait()
         asking.cancel()
-        await until(left.is_set, seconds=10, what="the service saw the client go")
+        await until(left.is_set, seconds=30, what="the service saw the client go")
 
 
 async def test_an_upload_that_breaks_off_breaks_off_at_the_service_too() -> None:
@@ -192,9 +193,9 @@ async def test_an_upload_that_breaks_off_breaks_off_at_the_service_too() -> None
     async with upload.running(), gateway(upload) as url:
         _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(f"POST {CHUNK} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf".encode())
-        await until(lambda: upload.requests, seconds=10, what="the upload began")
+        await until(lambda: upload.requests, seconds=30, what="the upload began")
         writer.close()
-        await until(broken.is_set, seconds=10, what="the service saw the upload break")
+        await until(broken.is_set, seconds=30, what="the service saw the upload break")
 
 
 async def test_an_answer_that_breaks_off_is_not_taken_for_whole(client: httpx.AsyncClient) -> None:
@@ -220,6 +221,6 @@ async def test_an_answer_may_come_before_the_upload_is_read() -> None:
     async with serving_raw(refuse, port), gateway(upstreams={"upload": [f"http://127.0.0.1:{port}"]}) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(f"POST {CHUNK} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegun".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await reader.readline()) == b"HTTP/1.1 401 Unauthorized\r\n"
         writer.close()

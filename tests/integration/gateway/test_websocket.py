@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 
-from tests.integration.gateway.servers import FakeService, free_port, gateway, serving_raw
+from tests.integration.gateway.servers import FakeService, gateway, serving_raw
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -29,7 +30,7 @@ def through(url: str, **options: Any) -> connect:
 async def close_of(socket: ClientConnection) -> tuple[int, str]:
     """How the other side closed."""
     with pytest.raises(ConnectionClosed) as closed:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await socket.recv()
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code, closed.value.rcvd.reason
@@ -100,7 +101,7 @@ async def test_the_clients_close_reaches_the_notifier() -> None:
     async with notifier.running(), gateway(notifier) as url:
         async with through(url) as socket:
             await socket.close(4000, "enough")
-        await until(lambda: closed, seconds=10, what="the notifier saw the close")
+        await until(lambda: closed, seconds=30, what="the notifier saw the close")
     assert (closed[0].code, closed[0].reason) == (4000, "enough")
 
 
@@ -116,7 +117,7 @@ async def test_a_client_that_vanishes_is_gone_at_the_notifier_too() -> None:
     notifier = FakeService("notifier", talk=listen)
     async with notifier.running(), gateway(notifier) as url, through(url) as socket:
         socket.transport.abort()
-        await until(gone.is_set, seconds=10, what="the notifier saw the client go")
+        await until(gone.is_set, seconds=30, what="the notifier saw the client go")
 
 
 async def test_a_refused_handshake_is_refused_as_the_notifier_did() -> None:

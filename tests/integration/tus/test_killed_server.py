@@ -75,7 +75,7 @@ async def test_a_client_gets_over_a_server_that_is_killed_and_started_again(
     async with (
         killable(servers, behind) as (process, client),
         tus_js(client, file, retryDelays=[100] * 20) as told,
-        asyncio.timeout(60),
+        asyncio.timeout(180),
     ):
         heard: Told = []
         async for event in told:
@@ -98,9 +98,10 @@ async def test_a_server_killed_after_the_last_byte_reads_the_file_when_the_sessi
     servers: LocalServers, behind: Behind, database: Database
 ) -> None:
     async with killable(servers, behind) as (process, client):
-        path = await begin(client, len(DATA))
-        assert (await append(client, path, 0, DATA[:-1])).status_code == 204
-        last = asyncio.create_task(append(client, path, len(DATA) - 1, DATA[-1:]))
+        data = series(16 * MEBIBYTE)  # long enough to read for the kill to come in time
+        path = await begin(client, len(data))
+        assert (await append(client, path, 0, data[:-1])).status_code == 204
+        last = asyncio.create_task(append(client, path, len(data) - 1, data[-1:]))
 
         async def whole() -> bool:
             async with database.transaction() as transaction:
@@ -113,4 +114,4 @@ async def test_a_server_killed_after_the_last_byte_reads_the_file_when_the_sessi
         await process.kill()
         await asyncio.gather(last, return_exceptions=True)
         await process.start()
-        assert await stored_sha256(client, path) == sha256(DATA)
+        assert await stored_sha256(client, path) == sha256(data)

@@ -10,6 +10,7 @@ import pytest
 
 from foretide.stack.servers import LocalServers
 from services.upload.tus import receiving
+from tests.files import files_below
 from tests.integration.tus.conftest import LARGEST, Behind
 from tests.integration.tus.exchange import (
     BODY,
@@ -49,7 +50,7 @@ async def test_a_request_larger_than_one_part_is_one_file(client: httpx.AsyncCli
     answer = await append(client, path, 0, LONG)
     assert int(answer.headers["Upload-Offset"]) == len(LONG) > 2 * receiving.PART_BYTES
     assert await stored_sha256(client, path) == sha256(LONG)
-    assert staged(servers) == before, "the parts of a file that is whole are removed"
+    assert staged(servers) <= before, "the parts of a file that is whole are removed"
 
 
 async def test_creation_with_upload_begins_with_what_it_brings(client: httpx.AsyncClient) -> None:
@@ -126,7 +127,7 @@ async def test_more_bytes_than_were_announced_are_refused(client: httpx.AsyncCli
     answer = await client.patch(path, content=undeclared(), headers={**BODY, "Upload-Offset": "0"})
     assert answer.status_code == 413
     assert await offset_of(client, path) == 0
-    assert staged(servers) == before
+    assert staged(servers) <= before
 
 
 async def test_f22_a_file_in_too_many_requests_is_refused(
@@ -163,7 +164,7 @@ async def test_f08_a_file_name_that_climbs_is_only_a_name(client: httpx.AsyncCli
     path = await begin(client, len(DATA), filename=name)
     assert (await append(client, path, 0, DATA)).status_code == 204
     assert await stored_sha256(client, path) == sha256(DATA)
-    assert not [*servers.data_directory.rglob("climbed*")]
+    assert not [path for path in files_below(servers.data_directory) if "climbed" in path.name]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n" + bytes(100)], ids=["empty", "a picture"])
@@ -175,7 +176,7 @@ async def test_what_is_no_csv_is_refused_with_the_last_byte_and_leaves_nothing(
     answer = await client.post(PATH, content=data, headers=headers)
     assert answer.status_code == 422, answer.text
     assert "holiday.csv" in answer.json()["detail"]
-    assert staged(servers) == before
+    assert staged(servers) <= before
 
 
 async def test_a_rejected_upload_is_gone(client: httpx.AsyncClient) -> None:

@@ -44,7 +44,7 @@ async def tus_js(client: httpx.AsyncClient, file: Path, **options: object) -> As
 
 async def uploaded_by_tus_js(client: httpx.AsyncClient, file: Path, **options: object) -> Told:
     """Everything that it told until it ended."""
-    async with tus_js(client, file, **options) as told, asyncio.timeout(60):
+    async with tus_js(client, file, **options) as told, asyncio.timeout(120):
         return [event async for event in told]
 
 
