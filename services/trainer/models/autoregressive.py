@@ -6,9 +6,9 @@ from typing import Any
 
 import keras  # type: ignore[import-untyped]
 import numpy as np
-from numpy.typing import NDArray
 
 from services.trainer.models.columns import Columns
+from services.trainer.models.given_maps import given_map, own_values
 from services.trainer.models.neural import Neural
 from shared.series.parameters.base import Shape
 from shared.series.parameters.neural import ARLSTMParameters
@@ -33,7 +33,8 @@ class ARLSTM(Neural):
             )
             read, hidden, carry = encoder(read)
             states += [hidden, carry]
-        last = _last_values(window, inputs, outputs, columns)
+        newest = keras.layers.Flatten()(keras.layers.Cropping1D((inputs[0] - 1, 0))(window))
+        last = own_values(newest, inputs, outputs, columns)
         cell = FeedbackCell(outputs[1], [parameters.units] * parameters.layers, parameters.activation)
         decoder = keras.layers.RNN(cell, return_sequences=True)
         forecast = decoder(_known_ahead(window, inputs, outputs, columns, last), initial_state=[last, *states])
@@ -81,33 +82,14 @@ class FeedbackCell(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **own}
 
 
-def _last_values(window: Any, inputs: Shape, outputs: Shape, columns: Columns) -> Any:
-    """(n, F_out): each target's last value, on its scale; 0 where its past is not among the inputs."""
-    kernel, bias = np.zeros((inputs[1], outputs[1])), np.zeros(outputs[1])
-    for target in range(outputs[1]):
-        own = columns.of_target(target)
-        if own is not None:
-            kernel[own.column, target], bias[target] = own.slope, own.intercept
-    newest = keras.layers.Flatten()(keras.layers.Cropping1D((inputs[0] - 1, 0))(window))
-    return _fixed(newest, kernel, bias)
-
-
 def _known_ahead(window: Any, inputs: Shape, outputs: Shape, columns: Columns, last: Any) -> Any:
     """(n, O, A): the columns known at each step; the last values where there are none."""
     known = []
     for ahead in columns.ahead:
         selection = np.zeros((inputs[1], len(ahead.columns)))
         selection[list(ahead.columns), range(len(ahead.columns))] = 1.0
-        selected = keras.layers.Permute((2, 1))(_fixed(window, selection))
-        known.append(keras.layers.Permute((2, 1))(_fixed(selected, ahead.at_steps.T)))
+        selected = keras.layers.Permute((2, 1))(given_map(window, selection))
+        known.append(keras.layers.Permute((2, 1))(given_map(selected, ahead.at_steps.T)))
     if not known:
         return keras.layers.RepeatVector(outputs[0])(last)
     return known[0] if len(known) == 1 else keras.layers.Concatenate()(known)
-
-
-def _fixed(values: Any, kernel: NDArray[np.float64], bias: NDArray[np.float64] | None = None) -> Any:
-    """A linear map of the last axis that is given, not learned."""
-    layer = keras.layers.Dense(kernel.shape[1], use_bias=bias is not None, trainable=False)
-    mapped = layer(values)
-    layer.set_weights([kernel] if bias is None else [kernel, bias])
-    return mapped

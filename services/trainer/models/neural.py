@@ -17,8 +17,10 @@ from services.trainer.models.base import Epoch, Forecaster, History, TrainingDat
 from services.trainer.models.batches import shuffled_batches, steps_per_epoch
 from services.trainer.models.columns import Columns
 from services.trainer.models.continuation import Continuation, Stopwatch
+from services.trainer.models.given_maps import relative_to_windows
+from services.trainer.models.relative import is_relative
 from shared.series.parameters.base import ModelParameters, Shape
-from shared.series.parameters.neural import NeuralParameters
+from shared.series.parameters.neural import NeuralParameters, RelativeParameters
 
 _VALUES_AT_ONCE = 32_000_000
 """Numbers in memory while forecasting: 128 MB of float32."""
@@ -48,7 +50,7 @@ class Neural(Forecaster):
         history.epochs_requested = parameters.epochs
         keras.utils.set_random_seed(parameters.seed)
         tf.config.experimental.enable_op_determinism()
-        self._model = self.network(data.input_shape, data.output_shape, data.columns)
+        self._model = self._network(data, history)
         self._model.compile(optimizer=keras.optimizers.Adam(parameters.learning_rate), loss="mse")
         validation = (data.validation_inputs, data.validation_targets) if len(data.validation_inputs) else None
         early_stopping = keras.callbacks.EarlyStopping(
@@ -74,6 +76,13 @@ class Neural(Forecaster):
                 verbose=0,
                 callbacks=callbacks,
             )
+
+    def _network(self, data: TrainingData, history: History) -> Any:
+        network = self.network(data.input_shape, data.output_shape, data.columns)
+        parameters = self.parameters
+        if not isinstance(parameters, RelativeParameters) or not is_relative(parameters, data, history):
+            return network
+        return relative_to_windows(network, data.input_shape, data.output_shape, data.columns)
 
     def _predict(self, inputs: Windows) -> NDArray[np.floating]:
         values = self.parameters.activations(self._model.input_shape[1:], self._model.output_shape[1:])

@@ -46,7 +46,17 @@ class NeuralParameters(ModelParameters):
         return min(self.batch_size, windows)
 
 
-class DenseParameters(NeuralParameters):
+class RelativeParameters(NeuralParameters):
+    """Networks that may forecast relative to the mean of a target's own window."""
+
+    normalization: Literal["auto", "none", "window"] = Field(
+        default="auto",
+        description="window: the mean of a target's own past is taken away before and added after; auto: where it is "
+        "nearer to what follows than the training part's mean, measured on the validation part.",
+    )
+
+
+class DenseParameters(RelativeParameters):
     """A multilayer perceptron on the flattened window."""
 
     kind: Literal["Dense"] = "Dense"
@@ -81,7 +91,7 @@ class DenseParameters(NeuralParameters):
         return prod(inputs) + sum(self.layer_units) + prod(outputs)
 
 
-class CNNParameters(NeuralParameters):
+class CNNParameters(RelativeParameters):
     """Convolutions over time, then flattened (or averaged over time), then one dense layer."""
 
     kind: Literal["CNN"] = "CNN"
@@ -126,7 +136,7 @@ class CNN2DParameters(NeuralParameters):
         return None if inputs == outputs else "it needs as many steps and columns out as in; CNN does not"
 
 
-class LSTMParameters(NeuralParameters):
+class LSTMParameters(RelativeParameters):
     """LSTM layers read the window, then another one writes the forecast.
 
     With decoder ``auto`` and as many steps out as in, each step is answered as it is read; then the first steps know
