@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +19,11 @@ from services.trainer.limits import run_is_over, seconds_left
 from services.trainer.overdue import end_overdue
 from services.trainer.runs import fail_job
 from services.trainer.search.ending import Ended, end_trial
+from services.trainer.search.observation import Observation
 from services.trainer.search.rows import SearchState
 from services.trainer.search.starting import begin_trial
 from shared.database.pool import Database, Record
+from shared.events.payloads import Progress
 from shared.jobs import lease
 from shared.jobs.lease import Claim
 from shared.jobs.worker import ClaimLost, Job
@@ -28,6 +32,7 @@ from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned
 from tests.integration.jobs import event_names, jobs_of, with_dataset
 from tests.integration.training import only_job, trials_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -244,6 +249,28 @@ async def test_a_search_keeps_time_of_its_run_to_train_what_it_finds(runs: Runs,
     assert await left() == pytest.approx(400, abs=60)
     await runs.ends(owned, seconds=590)
     assert await begin_trial(database, jobs[1]) is None
+
+
+async def test_a_trial_under_way_is_stopped_once_a_longer_one_has_shown_that_the_rest_is_needed_for_training(
+    runs: Runs, database: Database
+) -> None:
+    owned = await runs.start(SEARCHED)
+    first, second, _ = [await runs.claimed(trial) for trial in await trials_of(database, owned)]
+    await runs.ends(owned, seconds=1000)
+    begun = await begin_trial(database, first)
+    assert begun is not None
+    told: list[Progress] = []
+    sender: Any = SimpleNamespace(send=lambda session_id, user_id, progress: told.append(progress))
+    observation = Observation(database, sender, first, begun)
+    watch = asyncio.create_task(observation.watch())
+    await until(lambda: bool(told), what="it has looked")
+    assert not observation.verdict.done()
+
+    async with database.transaction() as transaction:
+        await end_trial(transaction, second.claim, second.row, Ended("trained", 1.0, seconds=900.0))
+
+    await asyncio.wait_for(observation.verdict, timeout=30)
+    watch.cancel()
 
 
 async def test_the_training_after_a_search_has_a_time_of_its_own(runs: Runs, database: Database) -> None:
