@@ -263,14 +263,17 @@ async def test_a_trial_under_way_is_stopped_once_a_longer_one_has_shown_that_the
     sender: Any = SimpleNamespace(send=lambda session_id, user_id, progress: told.append(progress))
     observation = Observation(database, sender, first, begun)
     watch = asyncio.create_task(observation.watch())
-    await until(lambda: bool(told), what="it has looked")
-    assert not observation.verdict.done()
+    try:
+        await until(lambda: bool(told), what="it has looked")
+        assert not observation.verdict.done()
 
-    async with database.transaction() as transaction:
-        await end_trial(transaction, second.claim, second.row, Ended("trained", 1.0, seconds=900.0))
+        async with database.transaction() as transaction:
+            await end_trial(transaction, second.claim, second.row, Ended("trained", 1.0, seconds=900.0))
 
-    await asyncio.wait_for(observation.verdict, timeout=30)
-    watch.cancel()
+        await until(observation.verdict.done, what="it is stopped")
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
 async def test_the_training_after_a_search_has_a_time_of_its_own(runs: Runs, database: Database) -> None:
