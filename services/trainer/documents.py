@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.series.configuration_fields import Real
 from shared.series.parameters.search import LONGEST_SECONDS
 from shared.web.documents import Document
 
@@ -16,7 +17,7 @@ class TrainModels(Document):
     """Which models to train, and for how long; what is not given is as the session's configuration says."""
 
     models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
-    time_limit_seconds: float | None = Field(
+    time_limit_seconds: Real | None = Field(
         default=None, gt=0, le=LONGEST_SECONDS, description="Of the whole run, from its beginning."
     )
 

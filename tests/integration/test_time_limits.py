@@ -118,7 +118,7 @@ async def test_a_run_ends_as_the_request_says_or_else_the_configuration(
         assert (datetime.fromisoformat(told) - before).total_seconds() == pytest.approx(expected, abs=60)
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 8 * 86400, "soon"])
+@pytest.mark.parametrize("wrong", [0, -1, 8 * 86400, "soon", True])
 async def test_f22_a_runs_limit_has_bounds(
     wrong: Any, trainer: FastAPI, servers: LocalServers, database: Database
 ) -> None:
