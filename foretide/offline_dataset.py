@@ -27,6 +27,7 @@ from shared.series.series import Series
 _WINDOWS: tuple[ArrayName, ...] = ("inputs", "targets", "inputs_scaled", "targets_scaled")
 _PARTS = ("train", "validation", "test")
 _ALIKE = 0.75
+_OF_THE_TRAINER = {"models", "time_limit_seconds", "timeLimitSeconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,14 @@ def write_offline(path: Path, dataset: Dataset, dtype: DTypeLike) -> None:
 
 
 def _without_what_is_not_ours(document: Any) -> tuple[Any, list[str]]:
-    """The document without models and without what only people read, and these fields; what is misspelt stays."""
+    """The document without what only the trainer or only people read, and these fields; what is misspelt stays."""
     if not isinstance(document, Mapping):
         return document, []
     document = from_older_spelling(document)
     fields = Configuration.model_fields.items()
     known = {spelling for name, field in fields for spelling in (name, str(field.validation_alias))}
     strange = [name for name in document if not difflib.get_close_matches(name, known, 1, _ALIKE)]
-    unused = [name for name in document if name in strange or name == "models"]
+    unused = [name for name in document if name in strange or name in _OF_THE_TRAINER]
     return (
         {name: value for name, value in document.items() if name not in unused},
         unused,

@@ -34,8 +34,15 @@ async def train_models(
         async with transaction.as_service():
 
             async def work() -> TrainingAccepted:
-                models = asked.models if asked else None
-                return TrainingAccepted(run_id=await start_run(transaction, caller.user_id, session, models))
+                wanted = asked or TrainModels()
+                run_id = await start_run(
+                    transaction,
+                    caller.user_id,
+                    session,
+                    wanted.models,
+                    time_limit_seconds=wanted.time_limit_seconds,
+                )
+                return TrainingAccepted(run_id=run_id)
 
             return await once.answer(transaction, TrainingAccepted, work)
 

@@ -14,6 +14,7 @@ from services.trainer.handlers import (
     on_training_start,
 )
 from services.trainer.outcomes import command_for
+from services.trainer.overdue import end_overdue
 from services.trainer.remains import ENDED, remove_remains_of_job
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import fail_job
@@ -57,6 +58,7 @@ def create_api(settings: Settings) -> FastAPI:
             fail=fail_job,
         ),
     )
+    service.every(settings.sweep_seconds, "runs whose time is over", lambda: end_overdue(database))
     service.every(
         settings.sweep_seconds,
         "remains of models",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from shared.series.configuration_fields import Real
+from shared.series.parameters.search import LONGEST_SECONDS
 from shared.web.documents import Document
 
 
 class TrainModels(Document):
-    """Which models to train; without ``models`` those of the session's configuration."""
+    """Which models to train, and for how long; what is not given is as the session's configuration says."""
 
     models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
+    time_limit_seconds: Real | None = Field(
+        default=None, gt=0, le=LONGEST_SECONDS, description="Of the whole run, from its beginning."
+    )
 
 
 class TrainingAccepted(Document):
@@ -51,6 +57,7 @@ class StatusDocument(Document):
     phase: str
     run_id: UUID | None
     run_number: int | None
+    deadline: datetime | None = Field(description="When the run's limit of time is over; null without one.")
     progress: float = Field(description="Percent of the phase, over all its jobs.")
     eta_seconds: float | None
     jobs: list[JobStatus]

@@ -3,78 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from shared.problems import Category, Problem, ProblemError, internal_problem
+from services.trainer.children import Child, Died, Outcome, Specification
+from services.trainer.limits import time_is_over
 from shared.telemetry.logs import logger
-from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
-_LINE_LIMIT = 16 * 1024 * 1024
-_READY_SECONDS = 120.0
-_ERRORS_SHOWN = 4000
-_EXIT_POLL_SECONDS = 0.01
 _FRUITLESS_CHILDREN = 3
 """So many children of a job killed in a row, with no epoch ended in between: it is the job that they die of."""
+_LEAST_GRACE_SECONDS = 60.0
+_GRACE_SHARE = 0.25
 CHILD = ("-m", "services.trainer.child")
 PRELOADED = (*CHILD, "--preload")
-
-
-@dataclass(frozen=True, slots=True)
-class Specification:
-    """What the child needs to know of its job; paths are of this machine.
-
-    ``checkpoint_path``: a file that may be there, to continue from, and that is replaced after each epoch. ``trial``:
-    nothing but the loss on the validation part is wanted. ``search``: what has found the model's parameters.
-    """
-
-    job_id: str
-    dataset_path: str
-    manifest_path: str
-    output_directory: str
-    model: dict[str, Any]
-    target: str
-    threads: int
-    checkpoint_path: str | None = None
-    trial: bool = False
-    search: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a child ended: with metrics, or with a problem. ``killed``: by a signal, before it could say anything."""
-
-    metrics: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
-    problem: Problem | None = None
-    killed: bool = False
+Hear = Callable[[dict[str, Any]], None]
 
 
 class ChildRunner:
     """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives.
 
-    ``child``: the interpreter's arguments that start the program which speaks the protocol.
+    ``child``: the interpreter's arguments that start the program which speaks the protocol. ``least_grace``: seconds
+    after its time that a child has at least to end its last fit; a quarter of its time where that is more.
     """
 
-    def __init__(self, child: Sequence[str]) -> None:
+    def __init__(self, child: Sequence[str], *, least_grace: float = _LEAST_GRACE_SECONDS) -> None:
         self._child = child
-        self._spare: asyncio.Task[_Child] | None = None
+        self._least_grace = least_grace
+        self._spare: asyncio.Task[Child] | None = None
         self._stopped = False
 
-    async def run(self, specification: Specification, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+    async def run(self, specification: Specification, on_message: Hear) -> Outcome:
         """Run one job to its end; ``on_message`` hears what the child says on the way. Cancelling kills the child.
 
-        A child that is killed is followed by another one, which continues from its checkpoint.
+        A child that is killed is followed by another one, which continues from its checkpoint in the time that is left.
+        One that is still training after its time and the grace is ended: then the time is over, and that is the end.
         """
+        loop = asyncio.get_running_loop()
+        limit = specification.seconds_left
+        until = None if limit is None else loop.time() + limit
         epochs: list[int] = []
 
         def hear(message: dict[str, Any]) -> None:
@@ -85,21 +55,21 @@ class ChildRunner:
         fruitless = 0
         while True:
             before = len(epochs)
+            if until is not None:
+                specification = replace(specification, seconds_left=max(0.0, until - loop.time()))
             outcome = await self._run_child(specification, hear)
             fruitless = 1 if len(epochs) > before else fruitless + 1
             if not outcome.killed or fruitless == _FRUITLESS_CHILDREN:
                 return outcome
             log.warning("training child killed, another goes on", job_id=specification.job_id, epochs=epochs[-1:])
 
-    async def _run_child(self, specification: Specification, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+    async def _run_child(self, specification: Specification, on_message: Hear) -> Outcome:
         try:
             return await self._give_to_child(specification, on_message)
-        except _Died as died:
+        except Died as died:
             return died.outcome
 
-    async def _give_to_child(
-        self, specification: Specification, on_message: Callable[[dict[str, Any]], None]
-    ) -> Outcome:
+    async def _give_to_child(self, specification: Specification, on_message: Hear) -> Outcome:
         child = await self._take_child()
         try:
             # The next job's child warms up while this one works.
@@ -107,12 +77,34 @@ class ChildRunner:
             if not await child.give(specification):
                 log.warning("spare child died while it waited")
                 await child.end()
-                child = await _Child.start(self._child)
+                child = await Child.start(self._child)
                 if not await child.give(specification):
                     return await child.died()
-            return await child.follow(on_message)
+            return await self._follow(child, specification, on_message)
         finally:
             await child.end()
+
+    async def _follow(self, child: Child, specification: Specification, on_message: Hear) -> Outcome:
+        """Evaluation and saving, which begin when the last fit has ended, have no limit of time."""
+        limit = specification.seconds_left
+        if limit is None:
+            return await child.follow(on_message)
+
+        def hear(message: dict[str, Any]) -> None:
+            if message["type"] == "progress" and message["phase"] == "evaluation":
+                timeout.reschedule(None)
+            on_message(message)
+
+        grace = max(self._least_grace, _GRACE_SHARE * limit)
+        try:
+            async with asyncio.timeout(limit + grace) as timeout:
+                return await child.follow(hear)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            kind = specification.model["kind"]
+            log.warning("training child ended: its time was over", job_id=specification.job_id, model=kind)
+            return Outcome(problem=time_is_over(_too_long(kind, limit, grace)).problem)
 
     async def start(self) -> None:
         """Warm up a first child in the background."""
@@ -123,126 +115,28 @@ class ChildRunner:
         self._stopped = True
         if self._spare is not None:
             self._spare.cancel()
-            with suppress(asyncio.CancelledError, _Died, OSError):
+            with suppress(asyncio.CancelledError, Died, OSError):
                 await (await self._spare).end()
             self._spare = None
 
-    async def _take_child(self) -> _Child:
+    async def _take_child(self) -> Child:
         spare, self._spare = self._spare, None
         if spare is not None:
             try:
                 child = await spare
                 if child.alive:
                     return child
-            except (_Died, OSError) as error:
+            except (Died, OSError) as error:
                 log.warning("spare child lost", error=str(error))
-        return await _Child.start(self._child)
+        return await Child.start(self._child)
 
     def _prepare_spare(self) -> None:
         if self._spare is None and not self._stopped:
-            self._spare = asyncio.create_task(_Child.start(self._child))
+            self._spare = asyncio.create_task(Child.start(self._child))
 
 
-class _Died(Exception):
-    """A child that ended before it was ready."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.problem.detail if outcome.problem else "")
-        self.outcome = outcome
-
-
-class _Child:
-    """One child process, ready for one job."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        assert process.stderr is not None
-        self._errors = asyncio.create_task(_tail(process.stderr))
-
-    @classmethod
-    async def start(cls, arguments: Sequence[str]) -> _Child:
-        """Start it and wait until its imports are done. Raises :class:`_Died` when it ends instead."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LINE_LIMIT,
-            start_new_session=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
-        )
-        child = cls(process)
-        try:
-            async with asyncio.timeout(_READY_SECONDS):
-                message = await child._read()
-            if message is None:
-                raise _Died(await child.died())
-        except BaseException:
-            await child.end()
-            raise
-        return child
-
-    @property
-    def alive(self) -> bool:
-        """True while the process runs."""
-        return self._process.returncode is None
-
-    async def give(self, specification: Specification) -> bool:
-        """Give it its job; False when it ended before it took it, which is not the job's fault."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(orjson.dumps(asdict(specification)) + b"\n")
-        return await self._read() is not None
-
-    async def follow(self, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
-        """The job's outcome, with all that it says on the way."""
-        while (message := await self._read()) is not None:
-            match message["type"]:
-                case "trained":
-                    return Outcome(message["metrics"], message["summary"])
-                case "failed":
-                    return Outcome(problem=Problem.model_validate(message["problem"]))
-                case _:
-                    on_message(message)
-        return await self.died()
-
-    async def end(self) -> None:
-        """Kill it if it runs still, with whatever it has started."""
-        self._kill_group()
-        await self._process.wait()
-        await asyncio.gather(self._errors, return_exceptions=True)
-
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def _read(self) -> dict[str, Any] | None:
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        message: dict[str, Any] | None = orjson.loads(line) if line else None
-        return message
-
-    async def died(self) -> Outcome:
-        """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
-        # Not wait(): that waits for the pipes too, which whatever the child has started may hold open.
-        while (code := self._process.returncode) is None:
-            await asyncio.sleep(_EXIT_POLL_SECONDS)
-        self._kill_group()
-        log.error("training child died", returncode=code, errors=(await self._errors).decode(errors="replace"))
-        if code >= 0:
-            return Outcome(problem=internal_problem(current_trace_id()))
-        problem = ProblemError(
-            Category.RESOURCE_EXHAUSTION,
-            title="The training process died",
-            detail=f"The job's process was ended by signal {-code} before it had a result; most often memory ran out.",
-            recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
-        ).problem
-        return Outcome(problem=problem, killed=True)
-
-
-async def _tail(errors: asyncio.StreamReader) -> bytes:
-    """The end of what a child writes, however much that is."""
-    kept = b""
-    while block := await errors.read(65536):
-        kept = (kept + block)[-_ERRORS_SHOWN:]
-    return kept
+def _too_long(kind: str, limit: float, grace: float) -> str:
+    return (
+        f"{kind} had {limit:.0f} s left of its time_limit_seconds, or of its run's, and was still training "
+        f"{grace:.0f} s later: it cannot end early by itself."
+    )

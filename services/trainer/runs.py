@@ -28,9 +28,16 @@ from shared.sessions.state import ALLOWED_FROM, SessionStatus
 
 
 async def start_run(
-    transaction: Transaction, user_id: UUID, session: Record, models: list[dict[str, Any]] | None
+    transaction: Transaction,
+    user_id: UUID,
+    session: Record,
+    models: list[dict[str, Any]] | None,
+    *,
+    time_limit_seconds: float | None = None,
 ) -> UUID:
     """Queue one job for each model and target of the newest dataset. Runs as the service.
+
+    Without models, or without a limit of time, those of the session's configuration count.
 
     Raises a problem for unknown models or parameters, for models that do not fit the data, without a dataset, and a
     409 while a run is under way.
@@ -39,7 +46,9 @@ async def start_run(
     if session["status"] not in ALLOWED_FROM[SessionStatus.TRAINING]:
         raise busy(session, SessionStatus.TRAINING)
     dataset = await _ready_dataset(transaction, session_id)
-    chosen = parse_models(models if models is not None else (session["configuration"] or {}).get("models", []))
+    configuration = session["configuration"] or {}
+    chosen = parse_models(models if models is not None else configuration.get("models", []))
+    limit = time_limit_seconds if time_limit_seconds is not None else configuration.get("time_limit_seconds")
     manifest = dataset["metadata"]["manifest"]
     targets: list[str] = manifest["target_features"]
     _, steps_in, columns = manifest["shapes"]["inputs"]
@@ -51,12 +60,14 @@ async def start_run(
     await require_move(transaction, session, SessionStatus.TRAINING)
     run_id = uuid4()
     await transaction.execute(
-        """insert into public.training_runs (id, session_id, user_id, dataset_id, number)
-           select $1, $2, $3, $4, coalesce(max(number), 0) + 1 from public.training_runs where session_id = $2""",
+        """insert into public.training_runs (id, session_id, user_id, dataset_id, number, deadline)
+           select $1, $2, $3, $4, coalesce(max(number), 0) + 1, now() + make_interval(secs => $5)
+           from public.training_runs where session_id = $2""",
         run_id,
         session_id,
         user_id,
         dataset["id"],
+        limit,
     )
     jobs = [(uuid4(), model, target) for model in chosen for target in targets]
     commands: list[UUID] = []

@@ -27,6 +27,7 @@ async def status_of(transaction: Transaction, session: Record) -> StatusDocument
         phase=session["status"],
         run_id=run["id"] if run else None,
         run_number=run["number"] if run else None,
+        deadline=run["deadline"] if run else None,
         progress=progress,
         eta_seconds=eta_seconds if session["status"] == "training" else None,
         jobs=[_job_status(row) for row in jobs],

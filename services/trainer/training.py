@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.trainer.evaluation import Evaluation, evaluate
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, seconds_left
+from services.trainer.models.base import (
+    Epoch,
+    Forecaster,
+    History,
+    TrainingData,
+    seconds_left,
+    share_of_time,
+)
 from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import describe_columns
 from services.trainer.models.registry import model_class
@@ -30,13 +37,17 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How one job trains: ``fits`` models of the same parameters, one after the other, for one target."""
+    """How one job trains: ``fits`` models of the same parameters, one after the other, for one target.
+
+    The fits to come share the time that is left until ``deadline`` (monotonic seconds).
+    """
 
     configuration: Configuration
     target: int
     parameters: ModelParameters
     fits: int
     send: Send
+    deadline: float | None = None
     began: float = field(default_factory=time.monotonic)
 
     def run(self, dataset: StoredDataset, number: int, checkpoints: CheckpointFile | None = None) -> Trained:
@@ -46,12 +57,24 @@ class Training:
         """
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
-        history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), checkpoints)
-        if number == self.fits - 1:
-            self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
+        until = share_of_time(self.deadline, self.fits - number)
+        history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), checkpoints, until)
+        self._tell_end(number)
         test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
         validation = model.predict(data.validation_inputs)[..., 0] if len(data.validation_inputs) else test[:0]
         return Trained(model, history, evaluate(dataset, self.configuration, self.target, validation, test))
+
+    def leaves_out(self, number: int) -> bool:
+        """True where no time is left for the model of that number, which then counts as trained."""
+        if self.deadline is None or time.monotonic() < self.deadline:
+            return False
+        self._tell_end(number)
+        return True
+
+    def _tell_end(self, number: int) -> None:
+        """Whoever watches the time need not any longer once the last model is trained."""
+        if number == self.fits - 1:
+            self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
 
     def _progress(self, epoch: Epoch, number: int) -> dict[str, Any]:
         share = (number + epoch.share) / self.fits

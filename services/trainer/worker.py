@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from services.trainer.checkpoints import CheckpointUploads, fetch_checkpoint
+from services.trainer.children import Outcome, Specification
 from services.trainer.inputs import fetch_dataset
+from services.trainer.limits import seconds_left
 from services.trainer.outcomes import command_for
 from services.trainer.remains import attempt_folder, remove_remains_of_attempt
-from services.trainer.runner import ChildRunner, Outcome, Specification
+from services.trainer.runner import ChildRunner
 from services.trainer.runs import fail_job
 from services.trainer.search.execution import TrialExecution
 from services.trainer.search.rows import after_search, is_trial, search_behind
@@ -136,6 +138,7 @@ class ModelTraining:
             threads=self._threads,
             checkpoint_path=str(checkpoint),
             search=await search_behind(self._service.database, job.row),
+            seconds_left=await patiently("for a job's time", lambda: seconds_left(self._service.database, job.claim)),
         )
 
     def _report(self, job: Job, progress: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from shared.series.configuration_calendar import TimeFeatures
 from shared.series.configuration_fields import LONGEST_HOURS, Fraction, Horizon, Name, Part, Real, Scale, Whole
 from shared.series.configuration_older import from_older_spelling
 from shared.series.model_parameters import parse_model
+from shared.series.parameters.search import LONGEST_SECONDS
 
 MAX_VALUES = 2_000_000_000
 """Bound on windows times steps times features of one dataset (lesson F22): 8 GB of float32."""
@@ -144,6 +145,9 @@ class Configuration(Part):
         default=None, gt=0, le=LONGEST_HOURS, description="None: found in the training part."
     )
     models: list[dict[str, Any]] = Field(default_factory=list, max_length=50)
+    time_limit_seconds: Real | None = Field(
+        default=None, gt=0, le=LONGEST_SECONDS, description="Of a run, all its models and targets together."
+    )
 
     @field_validator("timezone")
     @classmethod

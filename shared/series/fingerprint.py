@@ -14,11 +14,11 @@ FORMAT_VERSION = 1
 
 
 def fingerprint(configuration: Configuration, file_hashes: Mapping[str, str]) -> str:
-    """SHA-256 over the configuration without its models, and the files.
+    """SHA-256 over the configuration without what only the trainer reads, and the files.
 
     Files count by their content, whatever they are called; ``file_hashes`` has it by their ids.
     """
-    document = configuration.model_dump(mode="json", exclude={"models"})
+    document = configuration.model_dump(mode="json", exclude={"models", "time_limit_seconds"})
     for entry, stored in zip(configuration.series, document["series"], strict=True):
         stored |= {"file": file_hashes[entry.file], "label": entry.label}
     text = orjson.dumps({"version": FORMAT_VERSION, "configuration": document}, option=orjson.OPT_SORT_KEYS)

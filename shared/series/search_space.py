@@ -12,7 +12,7 @@ from shared.problems import Category, ProblemError
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.search import Dimension, Range, Space, Tried
 
-_NEVER_SEARCHED = {"kind", "seed", "search"}
+_NEVER_SEARCHED = {"kind", "seed", "search", "time_limit_seconds"}
 
 
 def with_whole_space(parameters: ModelParameters) -> ModelParameters:

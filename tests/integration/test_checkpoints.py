@@ -60,11 +60,12 @@ class Trainer:
     store: ObjectStore
     folder: Path
 
-    async def start(self, model: dict[str, Any]) -> Owned:
-        """A job of its own session, on the same dataset as all others."""
+    async def start(self, model: dict[str, Any], **asked: Any) -> Owned:
+        """A job of its own session, on the same dataset as all others; ``asked`` of the run besides."""
         owned = await with_stored_dataset(self.database, self.store, self.folder)
         async with caller(self.api, self.servers, owned.user_id) as client:
-            answer = await client.post(f"/api/training/train-models/{owned.session_id}", json={"models": [model]})
+            body = {"models": [model], **asked}
+            answer = await client.post(f"/api/training/train-models/{owned.session_id}", json=body)
         assert answer.status_code == 202, answer.text
         return owned
 

@@ -114,7 +114,7 @@ async def test_the_first_trial_is_of_the_given_parameters_and_a_trial_done_again
     again = await begin_trial(database, await claimed(database, second))
 
     assert begun is not None
-    assert begun.model == {"kind": "Linear", "seed": 0, "ridge": 0.5}
+    assert begun.model == {"kind": "Linear", "seed": 0, "time_limit_seconds": None, "ridge": 0.5}
     assert once is not None
     assert again is not None
     assert once.model == again.model

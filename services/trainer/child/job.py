@@ -26,9 +26,9 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     dataset, parameters = task.dataset, task.parameters
     fits = 1 + len(dataset.manifest["backtests"])
-    training = Training(task.configuration, task.target, parameters, fits, send)
+    training = Training(task.configuration, task.target, parameters, fits, send, task.deadline)
     trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
-    tested = back_test(dataset, task.configuration.split, lambda fold, number: training.run(fold, number + 1))
+    tested = back_test(dataset, task.configuration.split, training)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     history = trained.history
     seconds = history.seconds_before + time.monotonic() - began
@@ -38,12 +38,12 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "epochs_completed": len(history.epochs) if history.epochs_requested else None,
         "continued_from_epoch": history.continued_from,
         "chosen": history.chosen,
-        "warnings": history.warnings,
+        "warnings": [*history.warnings, *tested.warnings],
     }
     folder = Path(specification["output_directory"])
     if specification["search"] is not None:
         _add_search(summary, specification["search"], folder)
-    trained.evaluation.document["backtest"] = tested
+    trained.evaluation.document["backtest"] = tested.document
     _save(folder, dataset, task.target, trained, summary)
     return {"type": "trained", "metrics": trained.evaluation.headline, "summary": summary}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,20 +18,26 @@ from shared.series.parameters.base import ModelParameters
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A model for one target of a dataset; ``target`` is the target's place."""
+    """A model for one target of a dataset; ``target`` is the target's place.
+
+    ``deadline``: when it is to be trained, in monotonic seconds; None without a limit of time.
+    """
 
     dataset: StoredDataset
     configuration: Configuration
     target: int
     parameters: ModelParameters
+    deadline: float | None
 
     @classmethod
     def read(cls, specification: dict[str, Any]) -> Self:
         """Raises :class:`ProblemError` where the model cannot be trained on the dataset."""
+        left = specification["seconds_left"]
+        deadline = None if left is None else time.monotonic() + left
         manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
         dataset = read_dataset(Path(specification["dataset_path"]), manifest)
         parameters = parse_model(specification["model"])
         _, steps_in, columns = manifest["shapes"]["inputs"]
         check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
         target = manifest["target_features"].index(specification["target"])
-        return cls(dataset, parse_configuration(manifest["configuration"]), target, parameters)
+        return cls(dataset, parse_configuration(manifest["configuration"]), target, parameters, deadline)

@@ -18,7 +18,8 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     data = training_data(task.dataset, task.configuration, task.target)
     model = model_class(task.parameters.kind)(task.parameters)
-    model.fit(data, lambda epoch: send(_progress(epoch)))
+    model.fit(data, lambda epoch: send(_progress(epoch)), deadline=task.deadline)
+    send({"type": "progress", "phase": "evaluation", "fraction": 1.0})
     loss = model.squared_error(data.validation_inputs, data.validation_targets)
     if not math.isfinite(loss):
         raise not_converged("Its error on the validation part is no number.", [])
@@ -32,6 +33,7 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
 def _progress(epoch: Epoch) -> dict[str, Any]:
     return {
         "type": "progress",
+        "phase": "training",
         "fraction": epoch.share,
         "epoch": epoch.epoch,
         "epochs": epoch.epochs,

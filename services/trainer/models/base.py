@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,6 +76,12 @@ def seconds_left(seconds: float, share: float) -> float:
     return seconds / share * (1 - share)
 
 
+def share_of_time(deadline: float | None, parts: int) -> float | None:
+    """The deadline of the first of so many parts that share the time until ``deadline``; now where that has passed."""
+    now = time.monotonic()
+    return None if deadline is None else now + max(0.0, deadline - now) / parts
+
+
 @dataclass(slots=True)
 class History:
     """What happened while fitting; a model's ``_fit`` writes it."""
@@ -92,6 +99,13 @@ class History:
     """The epoch that an earlier attempt had ended."""
     seconds_before: float = 0.0
     """How long that attempt, and those before it, had trained."""
+    deadline: float | None = None
+    """Monotonic seconds at which a model that can end early does; None without a limit of time."""
+
+    @property
+    def time_is_over(self) -> bool:
+        """True once the deadline has passed."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
     def note(self, epoch: Epoch) -> None:
         """Keep and tell it. Raises MODEL_CONVERGENCE when its losses left the numbers."""
@@ -112,12 +126,22 @@ class Forecaster(ABC):
         self.parameters = parameters
 
     @final
-    def fit(self, data: TrainingData, report: Report, checkpoints: CheckpointFile | None = None) -> History:
+    def fit(
+        self,
+        data: TrainingData,
+        report: Report,
+        checkpoints: CheckpointFile | None = None,
+        deadline: float | None = None,
+    ) -> History:
         """Learn. Raises MODEL_CONVERGENCE when the losses leave the numbers, or never come near the targets.
 
-        With ``checkpoints``, a model of many epochs continues from the one that is there, and keeps its own.
+        With ``checkpoints``, a model of many epochs continues from the one that is there, and keeps its own. A model
+        that can end early does at ``deadline`` (monotonic seconds), or earlier at its own ``time_limit_seconds``.
         """
-        history = History(report, checkpoints=checkpoints)
+        limit = self.parameters.time_limit_seconds
+        own = None if limit is None else time.monotonic() + limit
+        deadlines = [one for one in (deadline, own) if one is not None]
+        history = History(report, checkpoints=checkpoints, deadline=min(deadlines, default=None))
         self._fit(data, history)
         _check_explosion(history, data)
         return history

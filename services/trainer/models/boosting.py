@@ -21,6 +21,7 @@ from services.trainer.models.base import (
     Windows,
     not_converged,
     seconds_left,
+    share_of_time,
 )
 from services.trainer.models.sampling import SET_BY_MAX_SAMPLES, drawn
 from shared.series.parameters.base import ModelParameters, Shape
@@ -155,7 +156,7 @@ def _trained(
     for place in range(boosters):
         for one, values in tables.values():
             one.set_label(np.ascontiguousarray(values.values[:, place]))
-        limit = _Limit(settings, began, boosters - place)
+        limit = _Limit(share_of_time(history.deadline, boosters - place))
         losses: dict[str, dict[str, list[float]]] = {}
         callbacks: list[Callable[..., Any]] = [lightgbm.record_evaluation(losses), limit]
         callbacks.append(_Told(history, settings.trees, place, boosters, began))
@@ -181,9 +182,7 @@ def _trained(
         history.note(Epoch(done, boosters, found["training"][best], val_loss, left))
         yield booster.model_to_string(num_iteration=best + 1)
     if ended_early:
-        history.warnings.append(
-            f"The time limit of {settings.time_limit_seconds:g} s ended {ended_early} of {boosters} boosters early."
-        )
+        history.warnings.append(f"The time limit ended {ended_early} of {boosters} boosters early.")
 
 
 class _Told:
@@ -208,15 +207,13 @@ class _Told:
 
 
 class _Limit:
-    """Ends a booster after its share of the time that is left."""
+    """Ends a booster after the tree that it is at ``until`` (monotonic seconds)."""
 
-    def __init__(self, settings: LightGBMParameters, began: float, boosters_left: int) -> None:
+    def __init__(self, until: float | None) -> None:
         # LightGBM looks for these on the object itself; after the losses of the tree were recorded.
         self.order, self.before_iteration = 40, False
         self.reached = False
-        total = settings.time_limit_seconds
-        now = time.monotonic()
-        self._until = None if total is None else now + (began + total - now) / boosters_left
+        self._until = until
 
     def __call__(self, environment: Any) -> None:
         """LightGBM calls this after each tree."""

@@ -22,6 +22,7 @@ from services.trainer.models.base import (
     Windows,
     not_converged,
     seconds_left,
+    share_of_time,
 )
 from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
@@ -43,7 +44,10 @@ class _Trained:
 
 
 class Ensemble(Forecaster):
-    """Members are trained one after the other; no more than ``size`` of them are in memory at a time."""
+    """Members are trained one after the other; no more than ``size`` of them are in memory at a time.
+
+    Those to come share the time that is left; those for which none is are left out, as long as one works.
+    """
 
     file_name: ClassVar[str] = "model.zip"
     libraries: ClassVar[tuple[str, ...]] = ()
@@ -61,6 +65,9 @@ class Ensemble(Forecaster):
         problems: list[ProblemError] = []
         progress = _Progress(history, len(self.settings.members))
         for place in range(len(self.settings.members)):
+            if best and history.time_is_over:
+                history.warnings.append(f"{self._label(place)} was left out: the time limit left none for it.")
+                continue
             try:
                 trained, chosen = self._train(place, data, history, progress)
             except (ProblemError, MemoryError, np.linalg.LinAlgError) as failure:
@@ -89,7 +96,8 @@ class Ensemble(Forecaster):
         parameters = self.settings.members[place]
         check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
         model = model_class(parameters.kind)(parameters)
-        own = model.fit(data, progress.of_member(place))
+        left = len(self.settings.members) - place
+        own = model.fit(data, progress.of_member(place), deadline=share_of_time(history.deadline, left))
         loss = model.squared_error(data.inputs, data.targets)
         val_loss = None
         if len(data.validation_inputs):

@@ -126,13 +126,12 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._history = history
         self._epochs = parameters.epochs
-        self._limit = parameters.time_limit_seconds
         self._clock = clock
         self._over = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this."""
-        if self._limit is not None and self._clock.seconds > self._limit:
+        if self._history.time_is_over:
             self._over = True
             self.model.stop_training = True
 
@@ -150,6 +149,4 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
             )
         )
         if self._over:
-            self._history.warnings.append(
-                f"The time limit of {self._limit:g} s ended training in epoch {done} of {self._epochs}."
-            )
+            self._history.warnings.append(f"The time limit ended training in epoch {done} of {self._epochs}.")

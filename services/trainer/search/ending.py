@@ -61,9 +61,10 @@ async def _end_search(transaction: Transaction, state: SearchState) -> None:
         return
     best = best_of(state.trials)
     asked = (best.asked if best else None) or {}
+    # When the search began is of no use any more: the training that follows has a time of its own.
     job = await transaction.fetch_row(
         """update public.training_jobs set status = 'queued', queued_at = now(), parameters = parameters || $2::jsonb,
-               search = search || $3::jsonb, detail = $4, progress = greatest(progress, $5)
+               started_at = null, search = search || $3::jsonb, detail = $4, progress = greatest(progress, $5)
            where id = $1 returning *""",
         state.row["id"],
         asked,

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from services.trainer.children import Outcome, Specification
 from services.trainer.inputs import fetch_dataset
-from services.trainer.runner import ChildRunner, Outcome, Specification
+from services.trainer.limits import seconds_left
+from services.trainer.runner import ChildRunner
 from services.trainer.search.ending import Ended, end_trial
 from services.trainer.search.observation import Observation, Verdict
 from services.trainer.search.starting import Begun, begin_trial
@@ -49,6 +51,9 @@ class TrialExecution:
                 target=job.row["target"],
                 threads=self._threads,
                 trial=True,
+                seconds_left=await patiently(
+                    "for a trial's time", lambda: seconds_left(self._service.database, job.claim)
+                ),
             )
             observation = Observation(self._service.database, self._progress, job, begun)
             outcome = await self._train(specification, observation)

@@ -44,7 +44,7 @@ class Observation:
 
     def hear(self, message: dict[str, Any]) -> None:
         """What the child says; the verdict falls with the epoch that it is on, however late that is heard."""
-        if message["type"] != "progress" or self.verdict.done():
+        if message["type"] != "progress" or message["phase"] != "training" or self.verdict.done():
             return
         told = {key: message[key] for key in ("epoch", "epochs", "loss", "val_loss")}
         self._job.report(100.0 * float(message["fraction"]), phase="trial", **told)
@@ -79,6 +79,9 @@ class Observation:
             state = await SearchState.read(transaction, job_id)
             if state is None or not state.goes_on:
                 return
+            if state.seconds_left is not None and state.seconds_left <= 0:
+                # Of the run's time more is kept for training since a longer trial has ended.
+                self._stop()
             told = await transaction.fetch_row(
                 """update public.training_jobs set progress = greatest(progress, $2), detail = $3
                    where id = $1 and status = 'running' and attempt = 0 returning *""",

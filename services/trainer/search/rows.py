@@ -13,9 +13,13 @@ from shared.jobs.worker import ClaimLost
 from shared.series.parameters.search import Search
 
 _SEARCHED = """
-select *, extract(epoch from clock_timestamp() - started_at)::float8 as seconds
+select *, extract(epoch from clock_timestamp() - started_at)::float8 as seconds,
+    (select extract(epoch from run.deadline - clock_timestamp())::float8
+     from public.training_runs run where run.id = run_id) as seconds_of_run
 from public.training_jobs where id = $1
 """
+_KEPT_FOR_TRAINING = 1.5
+"""Times what the longest trial took: so much of the run's time is left to train what is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ class SearchState:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of its time limit; None without one."""
-        limit = self.settings.time_limit_seconds
-        return None if limit is None else limit - (self.seconds or 0.0)
+        """Of its time limit, and of its run's less what training takes then; None without any."""
+        limit, of_run = self.settings.time_limit_seconds, self.row["seconds_of_run"]
+        own = None if limit is None else limit - (self.seconds or 0.0)
+        longest = max((trial.seconds or 0.0 for trial in self.trials if trial.has_ended), default=0.0)
+        run = None if of_run is None else of_run - _KEPT_FOR_TRAINING * longest
+        return min((seconds for seconds in (own, run) if seconds is not None), default=None)
 
     @property
     def progress(self) -> float:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.series.parameters.search import Search
+from shared.series.parameters.search import LONGEST_SECONDS, Search
 
 Shape = tuple[int, int]
 """(steps, columns) of one window: (I, F_in) or (O, F_out)."""
@@ -22,6 +22,7 @@ MAX_ACTIVATIONS = 500_000_000
 class ModelParameters(BaseModel):
     """What every kind has. ``seed`` makes a run repeatable on the same machine.
 
+    A member of an ensemble has its own ``time_limit_seconds`` at most, and no more than its share of the ensemble's.
     Nothing is converted: a number in quotes, a float for a whole number and a boolean for either are refused.
     """
 
@@ -32,6 +33,13 @@ class ModelParameters(BaseModel):
 
     kind: str
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    time_limit_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=LONGEST_SECONDS,
+        description="Of training the model for one target: all fits of a back-test and all attempts together; of a "
+        "search, each trial's as well.",
+    )
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @property

@@ -28,12 +28,6 @@ class NeuralParameters(ModelParameters):
     batch_size: Annotated[int, tried_of(16, 32, 64, 128)] = Field(default=32, ge=1, le=65536)
     learning_rate: Annotated[float, tried(1e-4, 1e-2, log=True)] = Field(default=0.001, gt=0, le=10)
     patience: int = Field(default=2, ge=0, le=1000, description="Epochs without a better validation loss.")
-    time_limit_seconds: float | None = Field(
-        default=None,
-        gt=0,
-        le=7 * 86400,
-        description="Training ends after this time, with the best epoch's weights; of a back-test, each fold's.",
-    )
 
     @field_validator("activation", mode="before")
     @classmethod

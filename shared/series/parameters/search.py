@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 MAX_TRIALS = 200
 MAX_CHOICES = 50
 MAX_DIMENSIONS = 20
+LONGEST_SECONDS = 7 * 86400
+"""Bound on every limit of time."""
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
 Choice = str | bool | int | float | None
@@ -93,7 +95,10 @@ class Search(_Part):
 
     trials: int = Field(default=20, ge=1, le=MAX_TRIALS, description="At most so many, the given parameters included.")
     time_limit_seconds: float | None = Field(
-        default=None, gt=0, le=7 * 86400, description="From the first trial's begin; then the best so far is trained."
+        default=None,
+        gt=0,
+        le=LONGEST_SECONDS,
+        description="From the first trial's begin; then the best so far is trained.",
     )
     pruning: bool = Field(
         default=True, description="Networks whose validation loss is above the median of the others' are given up."

@@ -33,9 +33,6 @@ class LightGBMParameters(ModelParameters):
     l2: Annotated[float, tried(1e-3, 10.0, log=True)] = Field(default=0.0, ge=0, le=1e6)
     patience: int = Field(default=20, ge=1, le=10_000, description="Trees without a better validation loss.")
     max_samples: int = Field(default=500_000, ge=10, le=5_000_000)
-    time_limit_seconds: float | None = Field(
-        default=None, gt=0, le=7 * 86400, description="Shared out among the boosters; each keeps its best trees."
-    )
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
         """Numbers in the leaves and nodes of all trees."""

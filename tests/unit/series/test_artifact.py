@@ -135,8 +135,8 @@ def test_files_count_by_content_and_not_by_name() -> None:
     assert fingerprint(configuration, HASHES) != fingerprint(configuration, {**HASHES, "load": "c" * 64})
 
 
-def test_models_do_not_change_the_dataset() -> None:
-    with_models = parse_configuration(document(models=[{"kind": "Linear"}]))
+def test_models_and_how_long_they_are_trained_do_not_change_the_dataset() -> None:
+    with_models = parse_configuration(document(models=[{"kind": "Linear"}], time_limit_seconds=600))
     assert fingerprint(with_models, HASHES) == fingerprint(parse_configuration(document()), HASHES)
 
 

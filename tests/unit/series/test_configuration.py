@@ -50,6 +50,7 @@ def test_a_split_that_is_no_object_is_refused_beside_percentages(split: Any) -> 
         "split.train",
         "split.seed",
         "season_hours",
+        "time_limit_seconds",
     ],
 )
 @pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), True, 1e300, "many", [1]])
@@ -62,6 +63,8 @@ def test_f22_every_number_is_bounded(field: str, number: Any) -> None:
     [
         ("time_steps.step_minutes", 1e-9, "greater than or equal"),
         ("time_steps.input", 4097, "less than or equal"),
+        ("time_limit_seconds", 0, "greater than"),
+        ("time_limit_seconds", 8 * 86400, "less than or equal"),
         ("series.0.file", "", "at least 1 character"),
         ("time_features.holiday", {"dates": ["2024-13-01"]}, "date"),
         ("timezone", "Europe/Wien", "Europe/"),

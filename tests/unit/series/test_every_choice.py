@@ -73,7 +73,7 @@ CHOICES: list[tuple[str, Any]] = [
     ("season_hours", 12),
     ("unheard_of", 1),
 ]
-ELSEWHERE = {"series.time_column", "models"}
+ELSEWHERE = {"series.time_column", "models", "time_limit_seconds"}
 """The one is checked against the file's analysis, the others are the trainer's and change no dataset."""
 
 

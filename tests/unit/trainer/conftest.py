@@ -57,6 +57,7 @@ def specify(dataset: Path, output: Path, model: dict[str, Any], target: str) -> 
         "checkpoint_path": None,
         "trial": False,
         "search": None,
+        "seconds_left": None,
     }
 
 

@@ -12,10 +12,13 @@ import numpy as np
 import orjson
 import pytest
 
+from services.trainer import training
 from services.trainer.child.job import run_job
+from services.trainer.training import Training
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.configuration import Split, parse_configuration
 from shared.series.folds import fold_dataset
+from shared.series.model_parameters import parse_model
 from shared.series.scalers import Scaler
 from tests.synthetic import load_and_temperature, load_configuration
 from tests.unit.trainer.conftest import WriteDataset
@@ -119,6 +122,42 @@ def test_progress_runs_over_all_folds_and_never_back(folder: Path, tmp_path: Pat
     assert len(fractions) == 2 * (1 + FOLDS)
     assert fractions[-1] == 1.0
     assert [entry["phase"] for entry in told][-2:] == ["evaluation", "saving"]
+
+
+def test_folds_that_no_time_is_left_for_are_there_without_values_with_the_reason_and_a_warning(
+    folder: Path, dataset: StoredDataset, tmp_path: Path, job: MakeJob
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    message = run_job({**job(folder, tmp_path, {"kind": "Linear"}, "load"), "seconds_left": 0.0}, told.append)
+
+    document = json.loads((tmp_path / "evaluation.json").read_text())["backtest"]
+    starts = [dataset.reference_times[fold["test_start"]] for fold in dataset.manifest["backtests"]]
+    assert [fold["first_reference_time"] for fold in document["folds"]] == starts
+    assert {(fold["rmse"], fold["crps"], fold["split"]) for fold in document["folds"]} == {(None, None, None)}
+    assert all(fold["reasons"]["rmse"] == "the time limit left none for this fold" for fold in document["folds"])
+    assert document["mean"]["rmse"] is None
+    assert message["summary"]["warnings"] == ["The time limit left none for the back-test's fold 1, 2, 3 of 3."]
+    assert message["metrics"]["rmse"] is not None, "the job's own model was trained and measured"
+    assert [entry["phase"] for entry in told][-2:] == ["evaluation", "saving"]
+
+
+@pytest.mark.parametrize("number, parts", [(0, 1 + FOLDS), (1, FOLDS), (FOLDS, 1)])
+def test_each_fit_has_its_share_of_the_time_that_is_left(
+    number: int, parts: int, dataset: StoredDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = parse_configuration(dataset.manifest["configuration"])
+    parameters = parse_model({"kind": "Linear"})
+    shared: list[tuple[float | None, int]] = []
+
+    def noted(deadline: float | None, parts: int) -> None:
+        shared.append((deadline, parts))
+
+    monkeypatch.setattr(training, "share_of_time", noted)
+
+    Training(configuration, 0, parameters, 1 + FOLDS, lambda _: None, deadline=1e9).run(dataset, number)
+
+    assert shared == [(1e9, parts)]
 
 
 def test_without_being_asked_for_there_is_no_back_test(

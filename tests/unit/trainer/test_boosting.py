@@ -117,4 +117,4 @@ def test_training_ends_when_its_time_is_over_with_a_booster_for_every_step(data:
     model, history = _trained(data, trees=10_000, patience=10_000, time_limit_seconds=0.05)
 
     assert model.predict(data.validation_inputs).shape == (100, 3, 2)
-    assert history.warnings == ["The time limit of 0.05 s ended 6 of 6 boosters early."]
+    assert history.warnings == ["The time limit ended 6 of 6 boosters early."]

@@ -45,8 +45,8 @@ def test_members_have_their_defaults_and_the_ensembles_seed_unless_they_have_the
     parameters = parse_model(document)
 
     assert parameters.model_dump(mode="json")["members"] == [
-        {"kind": "Linear", "seed": 7, "ridge": 0.0},
-        {"kind": "Linear", "seed": 1, "ridge": 2.0},
+        {"kind": "Linear", "seed": 7, "time_limit_seconds": None, "ridge": 0.0},
+        {"kind": "Linear", "seed": 1, "time_limit_seconds": None, "ridge": 2.0},
     ]
     assert parse_model(parameters.model_dump(mode="json")) == parameters
 

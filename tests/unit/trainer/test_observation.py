@@ -26,6 +26,7 @@ def _tell(observation: Observation, *losses: float) -> None:
     for epoch, loss in enumerate(losses, 1):
         message = {
             "type": "progress",
+            "phase": "training",
             "epoch": epoch,
             "epochs": 9,
             "loss": 1.0,

@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from services.trainer.runner import CHILD, PRELOADED, ChildRunner, Specification
+from services.trainer.children import Specification
+from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from shared.problems import Category
 from tests.processes import living, wait_until
 from tests.waiting import until
@@ -25,7 +26,8 @@ ODD = ("-m", "tests.unit.trainer.odd_child")
 STOP_SECONDS = 5.0
 _WORKER = """
 import asyncio, json, sys
-from services.trainer.runner import ChildRunner, Specification
+from services.trainer.children import Specification
+from services.trainer.runner import ChildRunner
 
 def tell(progress):
     print(json.dumps(progress["processes"]), flush=True)
@@ -39,7 +41,7 @@ asyncio.run(work())
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 
 
-def _odd(kind: str, helpers: int = 0) -> Specification:
+def odd(kind: str, helpers: int = 0) -> Specification:
     return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, "", 1)
 
 
@@ -113,18 +115,18 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
 async def test_a_child_killed_by_a_signal_is_exhaustion_with_advice_and_the_worker_goes_on(
     runner: ChildRunner,
 ) -> None:
-    outcome = await runner.run(_odd("killed"), lambda _: None)
+    outcome = await runner.run(odd("killed"), lambda _: None)
 
     assert outcome.problem is not None
     assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
     assert "signal 9" in outcome.problem.detail
     assert any("batch_size" in advice for advice in outcome.problem.recovery)
-    assert (await runner.run(_odd("talks"), lambda _: None)).problem is None
+    assert (await runner.run(odd("talks"), lambda _: None)).problem is None
 
 
 async def test_a_killed_child_is_followed_by_others_while_they_get_further(runner: ChildRunner, tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
-    specification = replace(_odd("killed after each of four epochs"), checkpoint_path=str(tmp_path / "epochs"))
+    specification = replace(odd("killed after each of four epochs"), checkpoint_path=str(tmp_path / "epochs"))
 
     outcome = await runner.run(specification, told.append)
 
@@ -135,14 +137,14 @@ async def test_a_killed_child_is_followed_by_others_while_they_get_further(runne
 async def test_children_that_are_killed_one_after_the_other_without_an_epoch_end_the_job(runner: ChildRunner) -> None:
     told: list[dict[str, Any]] = []
 
-    outcome = await runner.run(_odd("killed"), told.append)
+    outcome = await runner.run(odd("killed"), told.append)
 
     assert outcome.problem is not None
     assert len({message["processes"][0] for message in told}) == 3
 
 
 async def test_memory_that_runs_out_inside_is_exhaustion_with_advice(runner: ChildRunner) -> None:
-    outcome = await runner.run(_odd("out of memory"), lambda _: None)
+    outcome = await runner.run(odd("out of memory"), lambda _: None)
 
     assert outcome.problem is not None
     assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
@@ -150,7 +152,7 @@ async def test_memory_that_runs_out_inside_is_exhaustion_with_advice(runner: Chi
 
 
 async def test_a_fault_of_ours_is_not_blamed_on_memory_and_shows_nothing_of_the_inside(runner: ChildRunner) -> None:
-    outcome = await runner.run(_odd("breaks"), lambda _: None)
+    outcome = await runner.run(odd("breaks"), lambda _: None)
 
     assert outcome.problem is not None
     assert outcome.problem.category is Category.INTERNAL
@@ -158,7 +160,7 @@ async def test_a_fault_of_ours_is_not_blamed_on_memory_and_shows_nothing_of_the_
 
 
 async def test_what_libraries_print_does_not_spoil_the_protocol(runner: ChildRunner) -> None:
-    outcome = await runner.run(_odd("talks"), lambda _: None)
+    outcome = await runner.run(odd("talks"), lambda _: None)
 
     assert outcome.problem is None
     assert outcome.metrics == {"rmse": None}
@@ -179,7 +181,7 @@ async def test_a_job_on_a_real_problem_fails_with_that_problem(
 
 
 async def test_cancelling_ends_the_child_and_all_that_it_started(runner: ChildRunner) -> None:
-    running = Watched(runner, _odd("never ends", helpers=1))
+    running = Watched(runner, odd("never ends", helpers=1))
     processes = await running.begun()
     assert len(living(processes)) == 2
 
@@ -189,7 +191,7 @@ async def test_cancelling_ends_the_child_and_all_that_it_started(runner: ChildRu
 
 
 async def test_what_a_killed_child_had_started_ends_too(runner: ChildRunner) -> None:
-    running = Watched(runner, _odd("killed", helpers=1))
+    running = Watched(runner, odd("killed", helpers=1))
     processes = await running.begun()
 
     outcome = await asyncio.wait_for(running.task, timeout=20)
@@ -199,7 +201,7 @@ async def test_what_a_killed_child_had_started_ends_too(runner: ChildRunner) -> 
 
 
 async def test_f25_the_worker_lives_on_while_a_child_computes(runner: ChildRunner) -> None:
-    running = Watched(runner, _odd("never ends"))
+    running = Watched(runner, odd("never ends"))
     processes = await running.begun()
 
     for _ in range(1000):
@@ -211,7 +213,7 @@ async def test_f25_the_worker_lives_on_while_a_child_computes(runner: ChildRunne
 
 
 async def test_every_job_has_a_process_of_its_own_and_at_most_one_spare_waits(runner: ChildRunner) -> None:
-    first, second = Watched(runner, _odd("never ends")), Watched(runner, _odd("never ends"))
+    first, second = Watched(runner, odd("never ends")), Watched(runner, odd("never ends"))
 
     processes = [*await first.begun(), *await second.begun()]
 
@@ -228,7 +230,7 @@ async def test_a_spare_child_that_died_is_replaced(runner: ChildRunner) -> None:
     await until(lambda: len(_children()) == 1, what="the spare has started")
     psutil.Process(_children()[0]).kill()
 
-    outcome = await runner.run(_odd("talks"), lambda _: None)
+    outcome = await runner.run(odd("talks"), lambda _: None)
 
     assert outcome.problem is None
 
@@ -243,7 +245,7 @@ async def test_a_spare_child_that_dies_as_it_is_taken_is_not_the_jobs_fault(
     psutil.Process(spare).kill()
     wait_until(lambda: not living([spare]), "the spare is dead, and its owner has not looked yet")
 
-    outcome = await runner.run(_odd("talks"), lambda _: None)
+    outcome = await runner.run(odd("talks"), lambda _: None)
 
     assert outcome.problem is None
 
@@ -251,7 +253,7 @@ async def test_a_spare_child_that_dies_as_it_is_taken_is_not_the_jobs_fault(
 async def test_a_program_that_cannot_start_is_a_problem(tmp_path: Path) -> None:
     runner = ChildRunner(["-c", "raise SystemExit('no such module')"])
 
-    outcome = await runner.run(_odd("talks"), lambda _: None)
+    outcome = await runner.run(odd("talks"), lambda _: None)
 
     assert outcome.problem is not None
     assert outcome.problem.category is Category.INTERNAL

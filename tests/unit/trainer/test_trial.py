@@ -47,10 +47,21 @@ def test_a_networks_trial_tells_each_epochs_loss_and_ends_with_the_best_of_them(
 
     message = run_trial(job(load_dataset, tmp_path, DENSE, "load"), told.append)
 
-    assert [(entry["type"], entry["epoch"], entry["fraction"]) for entry in told] == [
+    assert [(entry["type"], entry["epoch"], entry["fraction"]) for entry in told[:-1]] == [
         ("progress", epoch, pytest.approx(epoch / 3)) for epoch in (1, 2, 3)
     ]
-    assert message["metrics"]["val_loss"] == pytest.approx(min(entry["val_loss"] for entry in told), rel=1e-4)
+    assert message["metrics"]["val_loss"] == pytest.approx(min(entry["val_loss"] for entry in told[:-1]), rel=1e-4)
+
+
+def test_a_trial_ends_when_its_time_is_over_and_says_when_it_was_trained(
+    load_dataset: Path, tmp_path: Path, job: MakeJob
+) -> None:
+    told: list[dict[str, Any]] = []
+    endless = {**DENSE, "epochs": 2000, "patience": 1000}
+
+    run_trial({**job(load_dataset, tmp_path, endless, "load"), "seconds_left": 0.0}, told.append)
+
+    assert [(entry["phase"], entry.get("epoch")) for entry in told] == [("training", 1), ("evaluation", None)]
 
 
 def test_a_trial_that_cannot_be_trained_is_a_problem(load_dataset: Path, tmp_path: Path, job: MakeJob) -> None:

@@ -1,0 +1,56 @@
+"""How much time a job has left: of its model's limit, and of its run's."""
+
+from __future__ import annotations
+
+from shared.database.pool import Database
+from shared.jobs.lease import Claim
+from shared.jobs.worker import ClaimLost
+from shared.problems import Category, ProblemError
+
+_LEFT = """
+update public.training_jobs job set started_at = coalesce(job.started_at, clock_timestamp())
+from public.training_runs run
+where run.id = job.run_id and job.id = $1 and job.attempt = $2 and job.status = 'running'
+returning job.model, (job.parameters ->> 'time_limit_seconds')::float8 as own_limit,
+    (job.parameters ->> 'time_limit_seconds')::float8
+        - extract(epoch from clock_timestamp() - job.started_at)::float8 as own,
+    extract(epoch from run.deadline - clock_timestamp())::float8 as of_run
+"""
+
+
+async def seconds_left(database: Database, held: Claim) -> float | None:
+    """What a claimed job may still be trained, counted from when one of its attempts asked first; None without limits.
+
+    Raises :class:`ClaimLost`, and RESOURCE_EXHAUSTION where nothing is left.
+    """
+    async with database.transaction() as transaction:
+        row = await transaction.fetch_row(_LEFT, held.job_id, held.attempt)
+    if row is None:
+        raise ClaimLost
+    own, of_run = row["own"], row["of_run"]
+    if own is not None and own <= 0:
+        raise time_is_over(
+            f"{row['model']}: its time_limit_seconds of {row['own_limit']:g} s went by in earlier attempts."
+        )
+    if of_run is not None and of_run <= 0:
+        raise run_is_over(row["model"])
+    return min((seconds for seconds in (own, of_run) if seconds is not None), default=None)
+
+
+def run_is_over(model: str) -> ProblemError:
+    """The problem of a job that its run has no time left for."""
+    return time_is_over(f"{model}: the time limit of its run was over before it could be trained.")
+
+
+def time_is_over(detail: str) -> ProblemError:
+    """The problem of whatever took too long."""
+    return ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title="The time limit is over",
+        detail=detail,
+        recovery=[
+            "Raise time_limit_seconds of the model, or the run's timeLimitSeconds.",
+            "Use smaller models or fewer windows, or lower max_samples.",
+            "Choose kinds that can end early: networks and LightGBM.",
+        ],
+    )
