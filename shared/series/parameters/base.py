@@ -37,8 +37,8 @@ class ModelParameters(BaseModel):
         default=None,
         gt=0,
         le=LONGEST_SECONDS,
-        description="Of training the model for one target: all fits of a back-test and all attempts together; of a "
-        "search, each trial's as well.",
+        description="Of training the model for one target: all fits of a back-test together, and what continues from a "
+        "checkpoint; of a search, each trial's as well.",
     )
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
