@@ -43,6 +43,11 @@ class ModelParameters(BaseModel):
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @property
+    def ends_early(self) -> bool:
+        """Whether its training can end at any time, with what was learned by then."""
+        return False
+
+    @property
     def held_together(self) -> int:
         """How many of the alternatives are in memory at a time."""
         return 1
