@@ -19,6 +19,8 @@ from shared.delivery import outbox
 from shared.events.payloads import Payload, TrainingCancel, TrainingStart
 from shared.problems import Category, ProblemError, internal_problem
 from shared.runtime.service import Service
+from shared.series.configuration_fields import Real
+from shared.series.parameters.search import LONGEST_SECONDS
 from shared.sessions.rows import own_session
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import continue_trace, current_trace_id
@@ -36,6 +38,7 @@ class Ask(BaseModel):
     session_id: str = Field(min_length=1, max_length=128)
     after: int | None = Field(default=None, ge=0, le=LARGEST_SEQUENCE)
     models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
+    time_limit_seconds: Real | None = Field(default=None, ge=1, le=LONGEST_SECONDS)
 
 
 class Sockets:
@@ -139,7 +142,7 @@ class Sockets:
         return {"status": await self._snapshot(user_id, ask.session_id)}
 
     async def _start(self, _: str, user_id: UUID, ask: Ask) -> Answer:
-        await self._command(user_id, TrainingStart(session_id=ask.session_id, models=ask.models))
+        await self._command(user_id, TrainingStart(**ask.model_dump(exclude={"after"})))
         return {"status": "training_started"}
 
     async def _cancel(self, _: str, user_id: UUID, ask: Ask) -> Answer:

@@ -18,7 +18,7 @@ class TrainModels(Document):
 
     models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
     time_limit_seconds: Real | None = Field(
-        default=None, gt=0, le=LONGEST_SECONDS, description="Of the whole run, from its beginning."
+        default=None, ge=1, le=LONGEST_SECONDS, description="Of the whole run, from its beginning."
     )
 
 

@@ -22,7 +22,13 @@ log = logger(__name__)
 
 async def on_training_start(transaction: Transaction, envelope: Envelope, command: TrainingStart) -> None:
     """Start a run on behalf of the user whom the sender verified; what cannot start is told, not retried."""
-    await _start(transaction, UUID(envelope.userid), command.session_id, command.models)
+    await _start(
+        transaction,
+        UUID(envelope.userid),
+        command.session_id,
+        command.models,
+        time_limit_seconds=command.time_limit_seconds,
+    )
 
 
 async def on_datasets_generated(transaction: Transaction, envelope: Envelope, event: DatasetsGenerated) -> None:
@@ -50,13 +56,14 @@ async def _start(
     session_id: str,
     models: list[dict[str, object]] | None,
     *,
+    time_limit_seconds: float | None = None,
     promised: bool = False,
 ) -> None:
     session = await _session(transaction, user_id, session_id)
     if session is None:
         return
     try:
-        await start_run(transaction, user_id, session, models)
+        await start_run(transaction, user_id, session, models, time_limit_seconds=time_limit_seconds)
     except ProblemError as error:
         if error.retryable:
             raise

@@ -212,6 +212,9 @@ class TrainingStart(Payload):
 
     session_id: str
     models: list[dict[str, Any]] | None = None
+    time_limit_seconds: float | None = Field(
+        default=None, ge=1, le=7 * 86400, description="Of the whole run; none: the stored configuration's."
+    )
 
 
 class TrainingCancel(Payload):

@@ -146,7 +146,7 @@ class Configuration(Part):
     )
     models: list[dict[str, Any]] = Field(default_factory=list, max_length=50)
     time_limit_seconds: Real | None = Field(
-        default=None, gt=0, le=LONGEST_SECONDS, description="Of a run, all its models and targets together."
+        default=None, ge=1, le=LONGEST_SECONDS, description="Of a run, all its models and targets together."
     )
 
     @field_validator("timezone")

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import orjson
 
+from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.configuration import Configuration, parse_configuration
@@ -32,12 +33,14 @@ class Task:
     @classmethod
     def read(cls, specification: dict[str, Any]) -> Self:
         """Raises :class:`ProblemError` where the model cannot be trained on the dataset."""
-        left = specification["seconds_left"]
-        deadline = None if left is None else time.monotonic() + left
         manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
         dataset = read_dataset(Path(specification["dataset_path"]), manifest)
         parameters = parse_model(specification["model"])
         _, steps_in, columns = manifest["shapes"]["inputs"]
         check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
         target = manifest["target_features"].index(specification["target"])
+        # Reading, and importing what the kind computes with, take no time of the training's.
+        model_class(parameters.kind)
+        left = specification["seconds_left"]
+        deadline = None if left is None else time.monotonic() + left
         return cls(dataset, parse_configuration(manifest["configuration"]), target, parameters, deadline)

@@ -35,7 +35,7 @@ class ModelParameters(BaseModel):
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     time_limit_seconds: float | None = Field(
         default=None,
-        gt=0,
+        ge=1,
         le=LONGEST_SECONDS,
         description="Of training the model for one target: all fits of a back-test together, and what continues from a "
         "checkpoint; of a search, each trial's as well.",

@@ -96,7 +96,7 @@ class Search(_Part):
     trials: int = Field(default=20, ge=1, le=MAX_TRIALS, description="At most so many, the given parameters included.")
     time_limit_seconds: float | None = Field(
         default=None,
-        gt=0,
+        ge=1,
         le=LONGEST_SECONDS,
         description="From the first trial's begin; then the best so far is trained.",
     )

@@ -63,7 +63,7 @@ def test_f22_every_number_is_bounded(field: str, number: Any) -> None:
     [
         ("time_steps.step_minutes", 1e-9, "greater than or equal"),
         ("time_steps.input", 4097, "less than or equal"),
-        ("time_limit_seconds", 0, "greater than"),
+        ("time_limit_seconds", 0.5, "greater than or equal"),
         ("time_limit_seconds", 8 * 86400, "less than or equal"),
         ("series.0.file", "", "at least 1 character"),
         ("time_features.holiday", {"dates": ["2024-13-01"]}, "date"),

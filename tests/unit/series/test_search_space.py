@@ -88,7 +88,7 @@ def test_the_stored_document_means_the_same_when_it_is_read_again(kind: str) -> 
         ({"trials": 201}, "Dense.search.trials:", "trials"),
         ({"trials": True}, "Dense.search.trials:", "trials"),
         ({"trials": "20"}, "Dense.search.trials:", "trials"),
-        ({"time_limit_seconds": 0}, "Dense.search.time_limit_seconds:", "time_limit_seconds"),
+        ({"time_limit_seconds": 0.5}, "Dense.search.time_limit_seconds:", "time_limit_seconds"),
         ({"time_limit_seconds": 1e9}, "Dense.search.time_limit_seconds:", "time_limit_seconds"),
         ({"pruning": "yes"}, "Dense.search.pruning:", "pruning"),
         ({"space": ["units"]}, "Dense.search.space:", "space"),

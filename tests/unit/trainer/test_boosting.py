@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,9 @@ def data(make_data: MakeData) -> TrainingData:
     return make_data(count=400, input_shape=(4, 2), output_shape=(3, 2))
 
 
-def _trained(data: TrainingData, **parameters: Any) -> tuple[LightGBM, History]:
+def _trained(data: TrainingData, *, deadline: float | None = None, **parameters: Any) -> tuple[LightGBM, History]:
     model = LightGBM(LightGBMParameters(**{"trees": 60, "least_samples": 5, "learning_rate": 0.1, **parameters}))
-    return model, model.fit(data, lambda _: None)
+    return model, model.fit(data, lambda _: None, deadline=deadline)
 
 
 @STRATEGIES
@@ -114,7 +115,7 @@ def test_windows_that_nothing_can_be_learned_from_give_the_targets_mean(
 
 
 def test_training_ends_when_its_time_is_over_with_a_booster_for_every_step(data: TrainingData) -> None:
-    model, history = _trained(data, trees=10_000, patience=10_000, time_limit_seconds=0.05)
+    model, history = _trained(data, trees=10_000, patience=10_000, deadline=time.monotonic() + 0.05)
 
     assert model.predict(data.validation_inputs).shape == (100, 3, 2)
     assert history.warnings == ["The time limit ended 6 of 6 boosters early."]

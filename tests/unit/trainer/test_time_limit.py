@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.trainer.child import task
 from services.trainer.models import base
 from services.trainer.models.base import History, TrainingData, share_of_time
 from services.trainer.models.registry import model_class
 from shared.problems import ProblemError
+from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.model_parameters import KINDS, parse_model
 from tests.unit.trainer.conftest import MakeData
 
 NOW = 100.0
+MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
 def test_every_kind_has_a_limit_of_time_within_bounds(kind: str) -> None:
     assert parse_model({"kind": kind}).time_limit_seconds is None
     assert parse_model({"kind": kind, "time_limit_seconds": 1.5}).time_limit_seconds == 1.5
-    for value in (0, -1, 8 * 86400, float("nan"), "60", True):
+    for value in (0.5, 0, -1, 8 * 86400, float("nan"), "60", True):
         with pytest.raises(ProblemError, match=f"{kind}.time_limit_seconds"):
             parse_model({"kind": kind, "time_limit_seconds": value})
 
@@ -118,3 +123,20 @@ def test_members_that_no_time_is_left_for_are_left_out_and_told_as_long_as_one_w
         "Member 3 (Linear) was left out: the time limit left none for it.",
         "Member 4 (Linear) was left out: the time limit left none for it.",
     ]
+
+
+def test_reading_the_dataset_takes_none_of_a_childs_time(
+    load_dataset: Path, tmp_path: Path, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [NOW]
+
+    def slowly(*arguments: Any) -> StoredDataset:
+        now[0] += 50.0
+        return read_dataset(*arguments)
+
+    monkeypatch.setattr(task, "read_dataset", slowly)
+    monkeypatch.setattr(task, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    read = task.Task.read({**job(load_dataset, tmp_path, {"kind": "Linear"}, "load"), "seconds_left": 10.0})
+
+    assert read.deadline == NOW + 60.0
