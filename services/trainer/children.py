@@ -49,12 +49,16 @@ class Specification:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a child ended: with metrics, or with a problem. ``killed``: by a signal, before it could say anything."""
+    """How a child ended: with metrics, or with a problem.
+
+    ``killed``: by a signal, before it could say anything. ``late``: by its worker, as its time was over.
+    """
 
     metrics: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
     killed: bool = False
+    late: bool = False
 
 
 class Died(Exception):

@@ -1,4 +1,7 @@
-"""Ends what waits of runs whose time is over: nothing is queued for ever because no worker was free in time."""
+"""Ends what waits of runs whose time is over: nothing is queued for ever because no worker was free in time.
+
+A job with a checkpoint has a model already: it waits for a worker, which ends it with that.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ log = logger(__name__)
 _LEASE_SECONDS = 60.0
 _OVERDUE = """
 select job.* from public.training_jobs job join public.training_runs run on run.id = job.run_id
-where run.status = 'running' and run.deadline <= now() and job.status = 'queued'
+where run.status = 'running' and run.deadline <= now() and job.status = 'queued' and job.checkpoint is null
 order by job.queued_at limit 100
 """
 
 
 async def end_overdue(database: Database) -> None:
-    """Fail the queued jobs of runs whose deadline is past, and end the searches whose trials are queued."""
+    """Of runs whose deadline is past: fail what is queued without a checkpoint, and end searches with queued trials."""
     async with database.transaction() as transaction:
         rows = await transaction.fetch(_OVERDUE)
     for row in rows:

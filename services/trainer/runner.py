@@ -27,7 +27,7 @@ class ChildRunner:
     """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives.
 
     ``child``: the interpreter's arguments that start the program which speaks the protocol. ``least_grace``: seconds
-    after its time that a child has at least to end its last fit; a quarter of its time where that is more.
+    after its time that a child has at least to end its own fit; a quarter of its time where that is more.
     """
 
     def __init__(self, child: Sequence[str], *, least_grace: float = _LEAST_GRACE_SECONDS) -> None:
@@ -40,24 +40,35 @@ class ChildRunner:
         """Run one job to its end; ``on_message`` hears what the child says on the way. Cancelling kills the child.
 
         A child that is killed is followed by another one, which continues from its checkpoint in the time that is left.
-        One that is still training after its time and the grace is ended: then the time is over, and that is the end.
+        One that has not trained its own model after its time and the grace is ended: then the time is over, and that is
+        the end; where one before it had, the problem is what that died of.
         """
         loop = asyncio.get_running_loop()
         limit = specification.seconds_left
         until = None if limit is None else loop.time() + limit
         epochs: list[int] = []
+        fitted = False
+        died: Outcome | None = None
 
         def hear(message: dict[str, Any]) -> None:
-            if message["type"] == "checkpoint":
-                epochs.append(message["epoch"])
+            nonlocal fitted
+            match message["type"]:
+                case "checkpoint":
+                    epochs.append(message["epoch"])
+                case "fitted":
+                    fitted = True
             on_message(message)
 
         fruitless = 0
         while True:
-            before = len(epochs)
+            before, fitted = len(epochs), False
             if until is not None:
                 specification = replace(specification, seconds_left=max(0.0, until - loop.time()))
             outcome = await self._run_child(specification, hear)
+            if outcome.late and died is not None:
+                return died
+            if fitted and outcome.killed:
+                died = outcome
             fruitless = 1 if len(epochs) > before else fruitless + 1
             if not outcome.killed or fruitless == _FRUITLESS_CHILDREN:
                 return outcome
@@ -85,13 +96,13 @@ class ChildRunner:
             await child.end()
 
     async def _follow(self, child: Child, specification: Specification, on_message: Hear) -> Outcome:
-        """Evaluation and saving, which begin when the last fit has ended, have no limit of time."""
+        """The folds of a back-test, evaluation and saving, which follow the model's own fit, are not ended."""
         limit = specification.seconds_left
         if limit is None:
             return await child.follow(on_message)
 
         def hear(message: dict[str, Any]) -> None:
-            if message["type"] == "progress" and message["phase"] == "evaluation":
+            if message["type"] == "fitted":
                 timeout.reschedule(None)
             on_message(message)
 
@@ -104,7 +115,7 @@ class ChildRunner:
                 raise
             kind = specification.model["kind"]
             log.warning("training child ended: its time was over", job_id=specification.job_id, model=kind)
-            return Outcome(problem=time_is_over(_too_long(kind, limit, grace)).problem)
+            return Outcome(problem=time_is_over(_too_long(kind, limit, grace)).problem, late=True)
 
     async def start(self) -> None:
         """Warm up a first child in the background."""

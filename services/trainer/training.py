@@ -25,6 +25,9 @@ from shared.series.parameters.base import ModelParameters
 
 Send = Callable[[dict[str, Any]], None]
 
+FITTED: dict[str, Any] = {"type": "fitted"}
+"""Said of the model that is wanted: whoever watches the time need not any longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -35,11 +38,12 @@ class Trained:
     evaluation: Evaluation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Training:
     """How one job trains: ``fits`` models of the same parameters, one after the other, for one target.
 
-    The fits to come share the time that is left until ``deadline`` (monotonic seconds).
+    The fits to come share the time that is left until ``deadline`` (monotonic seconds). ``longest``: seconds of the
+    longest one so far.
     """
 
     configuration: Configuration
@@ -49,6 +53,7 @@ class Training:
     send: Send
     deadline: float | None = None
     began: float = field(default_factory=time.monotonic)
+    longest: float = field(default=0.0, init=False)
 
     def run(self, dataset: StoredDataset, number: int, checkpoints: CheckpointFile | None = None) -> Trained:
         """Train and evaluate the model of that number, counted from 0, on a data set of its own.
@@ -58,21 +63,30 @@ class Training:
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
         until = share_of_time(self.deadline, self.fits - number)
+        fit_began = time.monotonic()
         history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), checkpoints, until)
+        self.longest = max(self.longest, time.monotonic() - fit_began)
+        if number == 0:
+            self.send(FITTED)
         self._tell_end(number)
         test = model.predict(dataset.inputs_scaled[dataset.parts["test"]])[..., 0]
         validation = model.predict(data.validation_inputs)[..., 0] if len(data.validation_inputs) else test[:0]
         return Trained(model, history, evaluate(dataset, self.configuration, self.target, validation, test))
 
     def leaves_out(self, number: int) -> bool:
-        """True where no time is left for the model of that number, which then counts as trained."""
-        if self.deadline is None or time.monotonic() < self.deadline:
+        """True where no time is left for the model of that number, which then counts as trained.
+
+        A kind that cannot end early needs as much as the longest fit has taken.
+        """
+        if self.deadline is None:
+            return False
+        left = self.deadline - time.monotonic()
+        if left > (0.0 if self.parameters.ends_early else self.longest):
             return False
         self._tell_end(number)
         return True
 
     def _tell_end(self, number: int) -> None:
-        """Whoever watches the time need not any longer once the last model is trained."""
         if number == self.fits - 1:
             self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
 

@@ -2,8 +2,9 @@
 
 Standard input: one line, the job's specification; then nothing, and its end means that the worker is gone. Standard
 output, one JSON object a line: ``ready`` once everything is imported, ``taken`` when the job was read, any number of
-``progress``, ``checkpoint`` (a newer one is in its file) and ``checkpoint refused`` (the one that was there is of no
-use), then ``trained`` or ``failed``. Ending without one of these two, by a signal or an exit code, is a crash.
+``progress``, ``checkpoint`` (a newer one is in its file), ``checkpoint refused`` (the one that was there is of no use)
+and ``fitted`` (the job's own model is trained, and its time no longer counts), then ``trained`` or ``failed``. Ending
+without one of these two, by a signal or an exit code, is a crash.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 from services.trainer.child.task import Task
 from services.trainer.models.base import Epoch, not_converged
 from services.trainer.models.registry import model_class
-from services.trainer.training import Send, training_data
+from services.trainer.training import FITTED, Send, training_data
 
 
 def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     data = training_data(task.dataset, task.configuration, task.target)
     model = model_class(task.parameters.kind)(task.parameters)
     model.fit(data, lambda epoch: send(_progress(epoch)), deadline=task.deadline)
-    send({"type": "progress", "phase": "evaluation", "fraction": 1.0})
+    send(FITTED)
     loss = model.squared_error(data.validation_inputs, data.validation_targets)
     if not math.isfinite(loss):
         raise not_converged("Its error on the validation part is no number.", [])

@@ -63,7 +63,9 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         self._stopping = {**state["early_stopping"], "best_weights": best}
         self._clock.before = self._history.seconds_before = state["seconds"]
         self._history.epochs.extend(Epoch(**epoch) for epoch in state["epochs"])
-        self._history.warnings.extend(state["warnings"])
+        # Some are said anew by each attempt, before its first epoch.
+        said = self._history.warnings
+        said.extend(warning for warning in state["warnings"] if warning not in said)
         self._history.continued_from = self._history.epochs[-1].epoch
         self._history.report(self._history.epochs[-1])
         return bool(state["over"])

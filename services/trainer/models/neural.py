@@ -64,6 +64,9 @@ class Neural(Forecaster):
             over = continuation.resume(self._model)
             callbacks.append(continuation)
         done = history.continued_from or 0
+        if done and not over and history.time_is_over:
+            over = True
+            history.warnings.append(_ended_early(done, parameters.epochs))
         with _memory_errors():
             self._model.fit(
                 shuffled_batches(data, parameters.batch_size, seed=parameters.seed, first_epoch=done),
@@ -149,4 +152,8 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
             )
         )
         if self._over:
-            self._history.warnings.append(f"The time limit ended training in epoch {done} of {self._epochs}.")
+            self._history.warnings.append(_ended_early(done, self._epochs))
+
+
+def _ended_early(epoch: int, epochs: int) -> str:
+    return f"The time limit ended training in epoch {epoch} of {epochs}."

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.trainer.children import Outcome, Specification
 from services.trainer.inputs import fetch_dataset
-from services.trainer.limits import seconds_left
+from services.trainer.limits import RunIsOver, seconds_left
 from services.trainer.runner import ChildRunner
 from services.trainer.search.ending import Ended, end_trial
 from services.trainer.search.observation import Observation, Verdict
@@ -34,7 +34,11 @@ class TrialExecution:
     async def execute(self, job: Job) -> None:
         """Train one model and commit its validation loss under the claim; of a failure the caller is told."""
         begun = await patiently("to begin a trial", lambda: begin_trial(self._service.database, job))
-        ended = Ended("cancelled") if begun is None else await self._try(job, begun)
+        try:
+            ended = Ended("cancelled") if begun is None else await self._try(job, begun)
+        except RunIsOver:
+            # While its data were fetched: no trial has failed.
+            ended = Ended("cancelled")
         await patiently("to record a trial", lambda: self._commit(job, ended))
 
     async def _try(self, job: Job, begun: Begun) -> Ended:

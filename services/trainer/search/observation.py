@@ -34,6 +34,7 @@ class Observation:
         self._progress = progress
         self._job = job
         self._until = None if begun.seconds_left is None else loop.time() + begun.seconds_left
+        self._alarm: asyncio.TimerHandle | None = None
         self._learns_in_epochs = parse_model(begun.model).learns_in_epochs
         self._prunes = begun.settings.pruning and self._learns_in_epochs
         self._known = -1
@@ -56,8 +57,7 @@ class Observation:
 
     async def watch(self) -> None:
         """Tell of the search, and look at the clock and at what other workers have found, until cancelled."""
-        loop = asyncio.get_running_loop()
-        alarm = None if self._until is None else loop.call_at(self._until, self._stop)
+        self._set_alarm()
         try:
             while True:
                 try:
@@ -66,8 +66,14 @@ class Observation:
                     log.warning("search not looked at", job_id=str(self._job.claim.job_id), error=str(error))
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
-            if alarm is not None:
-                alarm.cancel()
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self._until is not None:
+            self._alarm = asyncio.get_running_loop().call_at(self._until, self._stop)
 
     def _stop(self) -> None:
         if not self.verdict.done():
@@ -79,9 +85,10 @@ class Observation:
             state = await SearchState.read(transaction, job_id)
             if state is None or not state.goes_on:
                 return
-            if state.seconds_left is not None and state.seconds_left <= 0:
-                # Of the run's time more is kept for training since a longer trial has ended.
-                self._stop()
+            if state.seconds_left is not None:
+                # How much of the run's time is kept for training depends on the trials that have ended since.
+                self._until = asyncio.get_running_loop().time() + state.seconds_left
+                self._set_alarm()
             told = await transaction.fetch_row(
                 """update public.training_jobs set progress = greatest(progress, $2), detail = $3
                    where id = $1 and status = 'running' and attempt = 0 returning *""",

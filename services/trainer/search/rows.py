@@ -13,13 +13,17 @@ from shared.jobs.worker import ClaimLost
 from shared.series.parameters.search import Search
 
 _SEARCHED = """
-select *, extract(epoch from clock_timestamp() - started_at)::float8 as seconds,
-    (select extract(epoch from run.deadline - clock_timestamp())::float8
-     from public.training_runs run where run.id = run_id) as seconds_of_run
-from public.training_jobs where id = $1
+select job.*, extract(epoch from clock_timestamp() - job.started_at)::float8 as seconds,
+    extract(epoch from run.deadline - clock_timestamp())::float8 as seconds_of_run,
+    extract(epoch from run.deadline - coalesce(job.started_at, clock_timestamp()))::float8 as seconds_at_begin,
+    coalesce((select jsonb_array_length(dataset.metadata -> 'manifest' -> 'backtests')
+              from public.training_datasets dataset where dataset.id = run.dataset_id), 0) as folds,
+    (select count(*) from public.training_jobs other
+     where other.run_id = run.id and other.search_of is null and other.status in ('queued', 'running')) as jobs
+from public.training_jobs job join public.training_runs run on run.id = job.run_id where job.id = $1
 """
-_KEPT_FOR_TRAINING = 1.5
-"""Times what the longest trial took: so much of the run's time is left to train what is found."""
+_OF_LONGEST_TRIAL = 1.5
+_WHILE_NONE_HAS_ENDED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class SearchState:
     @classmethod
     async def read(cls, transaction: Transaction, job_id: UUID, *, lock: bool = False) -> Self | None:
         """None where there is no such job any more. ``lock``: until the transaction ends nobody else changes it."""
-        row = await transaction.fetch_row(_SEARCHED + (" for update" if lock else ""), job_id)
+        row = await transaction.fetch_row(_SEARCHED + (" for update of job" if lock else ""), job_id)
         if row is None:
             return None
         rows = await transaction.fetch("select * from public.training_jobs where search_of = $1 order by trial", job_id)
@@ -56,9 +60,20 @@ class SearchState:
         """Of its time limit, and of its run's less what training takes then; None without any."""
         limit, of_run = self.settings.time_limit_seconds, self.row["seconds_of_run"]
         own = None if limit is None else limit - (self.seconds or 0.0)
-        longest = max((trial.seconds or 0.0 for trial in self.trials if trial.has_ended), default=0.0)
-        run = None if of_run is None else of_run - _KEPT_FOR_TRAINING * longest
+        run = None if of_run is None else of_run - self._kept_for_training
         return min((seconds for seconds in (own, run) if seconds is not None), default=None)
+
+    @property
+    def _kept_for_training(self) -> float:
+        """Seconds at the end of the run, for what may be one worker: it trains all models and folds, one by one.
+
+        Half of what the run had when the search began, as long as no trial has shown how long a fit takes.
+        """
+        taken = [trial.seconds for trial in self.trials if trial.has_ended and trial.seconds is not None]
+        if not taken:
+            return _WHILE_NONE_HAS_ENDED * float(self.row["seconds_at_begin"])
+        models = (1 + int(self.row["folds"])) * max(1, int(self.row["jobs"]))
+        return _OF_LONGEST_TRIAL * max(taken) * models
 
     @property
     def progress(self) -> float:

@@ -37,10 +37,15 @@ class ModelParameters(BaseModel):
         default=None,
         gt=0,
         le=LONGEST_SECONDS,
-        description="Of training the model for one target: all fits of a back-test and all attempts together; of a "
-        "search, each trial's as well.",
+        description="Of training the model for one target: all fits of a back-test together, and what continues from a "
+        "checkpoint; of a search, each trial's as well.",
     )
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether its training can end at any time, with what was learned by then."""
+        return False
 
     @property
     def held_together(self) -> int:

@@ -57,6 +57,11 @@ class EnsembleParameters(ModelParameters):
         return self.members
 
     @property
+    def ends_early(self) -> bool:
+        """See :class:`ModelParameters`."""
+        return all(member.ends_early for member in self.members)
+
+    @property
     def held_together(self) -> int:
         """See :class:`ModelParameters`."""
         return self.size

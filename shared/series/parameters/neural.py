@@ -35,6 +35,11 @@ class NeuralParameters(ModelParameters):
         lower = value.lower() if isinstance(value, str) else value
         return _ACTIVATION_NAMES.get(lower, lower)
 
+    @property
+    def ends_early(self) -> bool:
+        """See :class:`ModelParameters`."""
+        return True
+
     def batch(self, windows: int) -> int:
         """See :class:`ModelParameters`."""
         return min(self.batch_size, windows)

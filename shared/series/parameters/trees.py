@@ -34,6 +34,11 @@ class LightGBMParameters(ModelParameters):
     patience: int = Field(default=20, ge=1, le=10_000, description="Trees without a better validation loss.")
     max_samples: int = Field(default=500_000, ge=10, le=5_000_000)
 
+    @property
+    def ends_early(self) -> bool:
+        """See :class:`ModelParameters`."""
+        return True
+
     def weights(self, inputs: Shape, outputs: Shape) -> int:
         """Numbers in the leaves and nodes of all trees."""
         boosters = prod(outputs) if self.strategy == "direct" else outputs[1]

@@ -30,6 +30,14 @@ def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None
             epochs.write_text("." * ended)
             send({"type": "checkpoint", "epoch": ended})
             os.kill(os.getpid(), signal.SIGKILL)
+        case "killed once it is fitted, then never ends":
+            begun = Path(specification["output_directory"], "begun")
+            if not begun.exists():
+                begun.touch()
+                send({"type": "fitted"})
+                os.kill(os.getpid(), signal.SIGKILL)
+            while True:
+                sum(range(10_000))
         case "breaks":
             raise ValueError("secret detail of the inside")
         case "out of memory":
@@ -40,7 +48,7 @@ def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None
             sys.stderr.write("warning " * 100_000)
             return {"type": "trained", "metrics": {"rmse": float("nan")}, "summary": {"duration_seconds": 0.0}}
         case "evaluates until asked to end":
-            send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
+            send({"type": "fitted"})
             while not Path(specification["output_directory"], "end").exists():
                 pass
             return {"type": "trained", "metrics": {}, "summary": {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ def test_progress_runs_over_all_folds_and_never_back(folder: Path, tmp_path: Pat
 
     run_job(job(folder, tmp_path, model, "load"), told.append)
 
+    assert [entry["type"] for entry in told].index("fitted") == 2, "after the two epochs of the job's own model"
+    told = [entry for entry in told if entry["type"] == "progress"]
     fractions = [entry["fraction"] for entry in told if entry["phase"] == "training"]
     assert fractions == sorted(fractions)
     assert len(fractions) == 2 * (1 + FOLDS)
@@ -139,7 +142,43 @@ def test_folds_that_no_time_is_left_for_are_there_without_values_with_the_reason
     assert document["mean"]["rmse"] is None
     assert message["summary"]["warnings"] == ["The time limit left none for the back-test's fold 1, 2, 3 of 3."]
     assert message["metrics"]["rmse"] is not None, "the job's own model was trained and measured"
-    assert [entry["phase"] for entry in told][-2:] == ["evaluation", "saving"]
+    assert [entry.get("phase") for entry in told][-3:] == [None, "evaluation", "saving"]
+    assert told[-3] == {"type": "fitted"}, "no fold can make the job fail for its time"
+
+
+@pytest.mark.parametrize(
+    "model, begins",
+    [
+        ({"kind": "SVRMIMO"}, False),
+        ({"kind": "Linear"}, False),
+        ({"kind": "Dense"}, True),
+        ({"kind": "LightGBM"}, True),
+        ({"kind": "Ensemble", "members": [{"kind": "Dense"}, {"kind": "LightGBM"}]}, True),
+        ({"kind": "Ensemble", "members": [{"kind": "Dense"}, {"kind": "Linear"}]}, False),
+    ],
+)
+def test_a_fold_of_a_kind_that_cannot_end_early_needs_the_time_of_the_longest_fit(
+    model: dict[str, Any], begins: bool, dataset: StoredDataset
+) -> None:
+    configuration = parse_configuration(dataset.manifest["configuration"])
+    deadline = time.monotonic() + 1000.0
+    training = Training(configuration, 0, parse_model(model), 1 + FOLDS, lambda _: None, deadline)
+    training.longest = 900.0
+    assert not training.leaves_out(1)
+    training.longest = 1001.0
+
+    assert training.leaves_out(2) is not begins
+
+
+def test_how_long_the_longest_fit_took_is_known(dataset: StoredDataset) -> None:
+    configuration = parse_configuration(dataset.manifest["configuration"])
+    training = Training(configuration, 0, parse_model({"kind": "Linear"}), 1 + FOLDS, lambda _: None)
+
+    training.run(dataset, 0)
+    own = training.longest
+    training.run(fold_dataset(dataset, configuration.split, 0), 1)
+
+    assert 0.0 < own <= training.longest < time.monotonic() - training.began
 
 
 @pytest.mark.parametrize("number, parts", [(0, 1 + FOLDS), (1, FOLDS), (FOLDS, 1)])

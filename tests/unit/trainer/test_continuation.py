@@ -143,8 +143,34 @@ def test_a_continued_training_ends_at_the_deadline_that_it_is_given(make_data: M
     # The limit's time that attempts before this one have used is their worker's to count.
     history = _model("Dense", **settings).fit(make_data(), lambda _: None, Keeper(path).file, time.monotonic())
 
-    assert (history.continued_from, len(history.epochs)) == (2, 3)
-    assert history.warnings == ["The time limit ended training in epoch 3 of 50."]
+    assert (history.continued_from, len(history.epochs)) == (2, 2), "no batch is trained in no time"
+    assert history.warnings == ["The time limit ended training in epoch 2 of 50."]
+
+
+def test_a_training_that_its_time_has_ended_says_so_once_however_often_it_is_taken_over(
+    make_data: MakeData, tmp_path: Path
+) -> None:
+    path, settings = tmp_path / "checkpoint.npz", {"epochs": 50, "time_limit_seconds": 900.0}
+    with pytest.raises(Killed):
+        _model("Dense", **settings).fit(
+            make_data(), lambda _: None, Keeper(path, killed_after=1).file, time.monotonic()
+        )
+
+    history = _model("Dense", **settings).fit(make_data(), lambda _: None, Keeper(path).file, time.monotonic())
+
+    assert history.warnings == ["The time limit ended training in epoch 1 of 50."]
+
+
+def test_what_each_attempt_warns_of_is_said_once(make_data: MakeData, tmp_path: Path) -> None:
+    path, settings = tmp_path / "checkpoint.npz", {"normalization": "window"}
+    for after in (1, 2):
+        _interrupt(_model("Dense", **settings), make_data(), path, after=after)
+
+    history = _model("Dense", **settings).fit(make_data(), lambda _: None, Keeper(path).file)
+
+    assert history.continued_from == 2
+    assert len(history.warnings) == 1
+    assert "'window' has no effect" in history.warnings[0]
 
 
 class WithDropout(Dense):

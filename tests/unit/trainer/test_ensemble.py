@@ -218,7 +218,7 @@ def test_a_job_tells_of_its_members_and_beats_each_on_the_synthetic_load(
         job(load_dataset, tmp_path / "output", {"kind": "Ensemble", "members": members}, "load"), told.append
     )
 
-    fractions = [entry["fraction"] for entry in told if entry["phase"] == "training"]
+    fractions = [entry["fraction"] for entry in told if entry.get("phase") == "training"]
     assert fractions == sorted(fractions)
     assert message["metrics"]["skill"] > 0.25
     assert [entry["kind"] for entry in message["summary"]["chosen"]["members"]] == ["Linear", "LightGBM"]

@@ -100,7 +100,13 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
     assert outcome.problem is None
     assert outcome.metrics["unit"] == "kW"
     assert outcome.summary["epochs_completed"] == 2
-    assert [entry["phase"] for entry in told] == ["training", "training", "evaluation", "saving"]
+    assert [entry.get("phase", entry["type"]) for entry in told] == [
+        "training",
+        "training",
+        "fitted",
+        "evaluation",
+        "saving",
+    ]
     assert (tmp_path / "first" / "model.keras").stat().st_size > 0
 
     endless = {**model, "epochs": 2000, "patience": 1000}

@@ -38,7 +38,7 @@ async def test_a_child_that_never_says_that_it_is_trained_is_ended_when_its_time
     await until(lambda: not living(told[0]["processes"]), what="child and grandchild have ended")
 
 
-async def test_evaluation_and_saving_have_no_limit_of_time(tmp_path: Path) -> None:
+async def test_what_follows_the_models_own_fit_has_no_limit_of_time(tmp_path: Path) -> None:
     runner, loop = ChildRunner(ODD, least_grace=5.0), asyncio.get_running_loop()
     specification = replace(odd("evaluates until asked to end"), output_directory=str(tmp_path), seconds_left=0.0)
     running = Watched(runner, specification)
@@ -51,3 +51,15 @@ async def test_evaluation_and_saving_have_no_limit_of_time(tmp_path: Path) -> No
     await runner.stop()
 
     assert outcome.problem is None
+
+
+async def test_what_a_fitted_childs_process_died_of_is_told_where_no_time_is_left_for_another(tmp_path: Path) -> None:
+    runner = ChildRunner(ODD, least_grace=0.0)
+    kind = "killed once it is fitted, then never ends"
+
+    outcome = await runner.run(replace(odd(kind), output_directory=str(tmp_path), seconds_left=4.0), lambda _: None)
+    await runner.stop()
+
+    assert outcome.problem is not None
+    assert outcome.problem.title == "The training process died"
+    assert "memory" in outcome.problem.recovery[-1]

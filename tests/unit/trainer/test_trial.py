@@ -61,7 +61,7 @@ def test_a_trial_ends_when_its_time_is_over_and_says_when_it_was_trained(
 
     run_trial({**job(load_dataset, tmp_path, endless, "load"), "seconds_left": 0.0}, told.append)
 
-    assert [(entry["phase"], entry.get("epoch")) for entry in told] == [("training", 1), ("evaluation", None)]
+    assert [(entry["type"], entry.get("epoch")) for entry in told] == [("progress", 1), ("fitted", None)]
 
 
 def test_a_trial_that_cannot_be_trained_is_a_problem(load_dataset: Path, tmp_path: Path, job: MakeJob) -> None:
