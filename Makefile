@@ -39,6 +39,8 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.upload
 	$(PYTHON) -m benchmarks.windows
 	$(PYTHON) -m benchmarks.accuracy
+	$(PYTHON) -m benchmarks.day_ahead
+	$(PYTHON) -m benchmarks.memory
 
 .PHONY: setup-test
 setup-test:

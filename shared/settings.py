@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Device = Literal["auto", "cpu", "gpu"]
 
 
 class Settings(BaseSettings):
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
     """Jobs that one worker process runs at a time."""
     threads_per_job: int = Field(default=0, ge=0, le=256)
     """Threads a training child may use; 0 means all cores divided by the worker's slots."""
+    device: Device = "auto"
+    """What networks compute on: a GPU where there is one, never one, or nothing else."""
     preload_models: bool = True
     """Keep the next job's process waiting with every library loaded: a start seconds earlier for some 700 MB."""
     dataset_memory_bytes: int = Field(default=2 * 1024**3, ge=128 * 1024**2)

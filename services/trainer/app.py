@@ -77,7 +77,7 @@ def create_worker(settings: Settings) -> FastAPI:
     worker = Worker(
         service.database,
         service.bus,
-        ModelTraining(service, runner, threads=threads).kind(),
+        ModelTraining(service, runner, threads=threads, device=settings.device).kind(),
         service="trainer",
         slots=settings.worker_slots,
         lease_seconds=settings.lease_seconds,

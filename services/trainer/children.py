@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from shared.problems import Category, Problem, ProblemError, internal_problem
+from shared.settings import Device
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import current_trace_id
 
@@ -45,6 +46,7 @@ class Specification:
     trial: bool = False
     search: dict[str, Any] | None = None
     seconds_left: float | None = None
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from shared.jobs.worker import ClaimLost, Job, JobKind
 from shared.problems import Problem, ProblemError
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
+from shared.settings import Device
 from shared.storage.keys import ML_ARTIFACTS
 from shared.storage.transfer import put_file
 from shared.telemetry.logs import logger
@@ -42,12 +43,12 @@ _PHASE_SHARE = {"training": (0.0, 85.0), "evaluation": (85.0, 95.0), "saving": (
 class ModelTraining:
     """How a trainer worker does its kind of job; ``runner`` owns the child processes."""
 
-    def __init__(self, service: Service, runner: ChildRunner, *, threads: int) -> None:
+    def __init__(self, service: Service, runner: ChildRunner, *, threads: int, device: Device) -> None:
         self._service = service
         self._runner = runner
-        self._threads = threads
+        self._threads, self._device = threads, device
         self._progress = ProgressSender(service.bus, source="trainer")
-        self._trials = TrialExecution(service, runner, self._progress, threads=threads)
+        self._trials = TrialExecution(service, runner, self._progress, threads=threads, device=device)
 
     def kind(self) -> JobKind:
         """For :class:`shared.jobs.worker.Worker`."""
@@ -136,6 +137,7 @@ class ModelTraining:
             model=job.row["parameters"],
             target=job.row["target"],
             threads=self._threads,
+            device=self._device,
             checkpoint_path=str(checkpoint),
             search=await search_behind(self._service.database, job.row),
             seconds_left=await patiently("for a job's time", lambda: seconds_left(self._service.database, job.claim)),

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from services.trainer.backtest import back_test
+from services.trainer.child.device import device_in_use
 from services.trainer.child.task import Task
 from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.registry import model_class
@@ -103,6 +104,7 @@ def _save(
         "output_shape": [manifest["shapes"]["targets"][1], 1],
         "dataset_fingerprint": manifest["fingerprint"],
         "software": _software(model.computed_with),
+        "device": device_in_use() if "tensorflow" in model.computed_with else "cpu",
     }
     losses = [{"epoch": e.epoch, "loss": e.loss, "val_loss": e.val_loss} for e in trained.history.epochs]
     for name, document in (

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import orjson
 
+from services.trainer.child.device import use_device
 from services.trainer.models.registry import model_class
 from services.trainer.sizes import check_sizes
 from shared.series.artifact import StoredDataset, read_dataset
@@ -36,6 +37,7 @@ class Task:
         manifest = orjson.loads(Path(specification["manifest_path"]).read_bytes())
         dataset = read_dataset(Path(specification["dataset_path"]), manifest)
         parameters = parse_model(specification["model"])
+        use_device(specification["device"], parameters)
         _, steps_in, columns = manifest["shapes"]["inputs"]
         check_sizes(parameters, (steps_in, columns), (dataset.targets.shape[1], 1), len(dataset.parts["train"]))
         target = manifest["target_features"].index(specification["target"])

@@ -20,16 +20,19 @@ from shared.jobs.worker import ClaimLost, Job
 from shared.problems import ProblemError
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
+from shared.settings import Device
 
 
 class TrialExecution:
     """How a trainer worker does trials."""
 
-    def __init__(self, service: Service, runner: ChildRunner, progress: ProgressSender, *, threads: int) -> None:
+    def __init__(
+        self, service: Service, runner: ChildRunner, progress: ProgressSender, *, threads: int, device: Device
+    ) -> None:
         self._service = service
         self._runner = runner
         self._progress = progress
-        self._threads = threads
+        self._threads, self._device = threads, device
 
     async def execute(self, job: Job) -> None:
         """Train one model and commit its validation loss under the claim; of a failure the caller is told."""
@@ -54,6 +57,7 @@ class TrialExecution:
                 model=begun.model,
                 target=job.row["target"],
                 threads=self._threads,
+                device=self._device,
                 trial=True,
                 seconds_left=await patiently(
                     "for a trial's time", lambda: seconds_left(self._service.database, job.claim)

@@ -50,8 +50,8 @@ class RelativeParameters(NeuralParameters):
 
     normalization: Literal["auto", "none", "window"] = Field(
         default="auto",
-        description="window: the mean of a target's own past is taken away before and added after; auto: where it is "
-        "nearer to what follows than the training part's mean, measured on the validation part.",
+        description="window: the mean of a target's own past is taken away before and added after; auto: where the "
+        "level says next to nothing that the window's shape does not say, measured on the validation part.",
     )
 
 

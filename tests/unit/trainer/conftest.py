@@ -54,6 +54,7 @@ def specify(dataset: Path, output: Path, model: dict[str, Any], target: str) -> 
         "model": model,
         "target": target,
         "threads": 1,
+        "device": "auto",
         "checkpoint_path": None,
         "trial": False,
         "search": None,

@@ -166,6 +166,7 @@ def test_f76_defaults_are_applied_at_the_border() -> None:
         "learning_rate": 0.001,
         "patience": 2,
         "time_limit_seconds": None,
+        "normalization": "auto",
     }
 
 
