@@ -41,6 +41,8 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.accuracy
 	$(PYTHON) -m benchmarks.day_ahead
 	$(PYTHON) -m benchmarks.memory
+	$(PYTHON) -m benchmarks.training
+	$(PYTHON) -m benchmarks.kills
 
 .PHONY: setup-test
 setup-test:

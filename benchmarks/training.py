@@ -31,7 +31,7 @@ from shared.database.pool import Database, Record
 from shared.telemetry.logs import configure_logging
 
 _DEADLINE_SECONDS = 900.0
-_FIXED = {"patience": 1000, "batch_size": 32}
+_FIXED = {"patience": 1000, "batch_size": 32, "normalization": "none"}
 _COMPARED: tuple[dict[str, Any], ...] = (
     {"kind": "Dense", "layers": 3, "units": 512, "epochs": 6, **_FIXED},
     {"kind": "LSTM", "layers": 2, "units": 64, "epochs": 4, **_FIXED},
