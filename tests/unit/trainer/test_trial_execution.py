@@ -54,6 +54,8 @@ async def test_a_trial_whose_run_ends_while_its_data_are_fetched_is_cancelled_an
     nothing: Any = None
     row: Any = {"target": "load", "trial": 0, "search_of": uuid4()}
 
-    await TrialExecution(service, nothing, nothing, threads=1).execute(Job(Claim("training_jobs", uuid4(), 1), row))
+    await TrialExecution(service, nothing, nothing, threads=1, device="auto").execute(
+        Job(Claim("training_jobs", uuid4(), 1), row)
+    )
 
     assert ends == [Ended("cancelled")]
