@@ -53,9 +53,12 @@ class Relay:
     async def stop(self) -> None:
         """End; what is not sent yet is sent by another process, or by this one after its restart."""
         self._stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            # Again and again: a library that waits by asyncio.wait_for can swallow one before Python 3.12.
+            _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
 
     async def _keep(self, work: Any) -> None:
         """Repeat with a connection of its own, whatever happens to the last one."""

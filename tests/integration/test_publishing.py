@@ -10,6 +10,7 @@ import pytest
 
 from foretide.stack.servers import LocalServers
 from shared.bus import topology
+from shared.bus.port import OutgoingMessage
 from shared.bus.rabbit import RabbitBus
 from shared.database.pool import Database
 from shared.delivery import outbox
@@ -118,6 +119,31 @@ async def test_a_relay_ends_also_when_it_is_told_of_work_at_that_moment(
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
         await relay.stop()
+
+
+async def test_a_relay_ends_also_when_its_cancellation_is_swallowed(
+    database: Database, bus: RabbitBus, session: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``asyncio.wait_for`` inside a library does when the result arrives at that moment."""
+    publishes, swallowed = asyncio.Event(), asyncio.Event()
+
+    async def swallow(messages: list[OutgoingMessage]) -> list[None]:
+        publishes.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.set()
+        return [None] * len(messages)
+
+    relay = Relay(database, bus)
+    await started(bus)
+    monkeypatch.setattr(bus, "publish", swallow)
+    await relay.start()
+    await record(database, session, SessionCreated(session_id=session.session_id, name="x", files=0))
+    await until(publishes.is_set, what="the relay publishes")
+    async with asyncio.timeout(30):
+        await relay.stop()
+    assert swallowed.is_set()
 
 
 async def test_the_event_log_replays_the_past_to_an_outsider(
