@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from services.notifier.events import REPLAY_LIMIT, events_after, last_sequences
 from services.notifier.messages import SocketMessage, event_message, progress_message, room_of
 from shared.database.pool import Database
+from shared.ending import end_tasks
 from shared.events.envelope import Envelope
 from shared.problems import ProblemError
 from shared.telemetry.logs import logger
@@ -50,8 +51,7 @@ class Rooms:
     async def stop(self) -> None:
         """End."""
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
 
     async def join(self, client: str, session_id: str, after: int | None, enter: Callable[[], Awaitable[None]]) -> int:
         """Add a client; replay to it what came after ``after``, then ``enter`` it into the room.

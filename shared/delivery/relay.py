@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.bus.port import Bus, OutgoingMessage
 from shared.database.pool import CONNECTION_ERRORS, Database, DatabaseUnavailable
+from shared.ending import end_tasks
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -53,12 +54,7 @@ class Relay:
     async def stop(self) -> None:
         """End; what is not sent yet is sent by another process, or by this one after its restart."""
         self._stopping = True
-        pending = set(self._tasks)
-        while pending:
-            for task in pending:
-                task.cancel()
-            # Again and again: a library that waits by asyncio.wait_for can swallow one before Python 3.12.
-            _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
+        await end_tasks(*self._tasks)
 
     async def _keep(self, work: Any) -> None:
         """Repeat with a connection of its own, whatever happens to the last one."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import Gauge
 
 from shared.database.pool import Database
+from shared.ending import end_tasks
 from shared.problems import ProblemError
 from shared.telemetry.logs import logger
 
@@ -42,8 +43,7 @@ class Sweep:
     async def stop(self) -> None:
         """End after the statement under way."""
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
 
     async def _run(self) -> None:
         while True:
