@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from foretide.whole_file import write_whole
 from shared.problems import Category, ProblemError
 
 STATE_FILE = "running.json"
@@ -39,9 +40,7 @@ def running(data: Path) -> Running:
 
 def remember(data: Path, stack: Running) -> None:
     """What runs on this data directory, readable for its owner only."""
-    file = data / STATE_FILE
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(stack)))
+    write_whole(data / STATE_FILE, json.dumps(asdict(stack)), mode=0o600)
 
 
 def forget(data: Path) -> None:

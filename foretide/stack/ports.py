@@ -7,6 +7,7 @@ import random
 import socket
 from pathlib import Path
 
+from foretide.whole_file import write_whole
 from shared.problems import Category, ProblemError
 
 _LOWEST, _HIGHEST = 20_000, 32_000
@@ -54,9 +55,7 @@ class Ports:
 
     def _remember(self, name: str, port: int) -> None:
         self._remembered[name] = port
-        unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(json.dumps(self._remembered, indent=1, sort_keys=True))
-        unfinished.replace(self._file)
+        write_whole(self._file, json.dumps(self._remembered, indent=1, sort_keys=True))
 
 
 def is_free(port: int) -> bool:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from foretide.stack.accounts import Account
+from foretide.whole_file import write_whole
 from shared.problems import Category, ProblemError
 from shared.telemetry.logs import logger
 
@@ -67,9 +68,7 @@ def _move_out(folder: Path, location: Path, account: Account) -> Path:
     cluster = place / "cluster"
     if (folder / "cluster").exists():
         shutil.move(folder / "cluster", cluster)
-    unfinished = location.with_suffix(".new")
-    unfinished.write_text(str(cluster))
-    unfinished.replace(location)
+    write_whole(location, str(cluster))
     return cluster
 
 

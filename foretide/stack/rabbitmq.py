@@ -15,6 +15,7 @@ from foretide.stack.folders import make_private
 from foretide.stack.ports import Ports
 from foretide.stack.secret_file import SecretFile
 from foretide.stack.server import Server, environment_without
+from foretide.whole_file import write_whole
 from shared.problems import Category, ProblemError
 
 _USER = "foretide"
@@ -74,13 +75,9 @@ class RabbitServer(Server):
     def _prepare(self) -> None:
         cookie = self._folder / ".erlang.cookie"
         if not cookie.exists():
-            cookie.touch(mode=0o600)
-            cookie.write_text(self._secrets.token("cookie"))
-            cookie.chmod(0o400)
-        (self._folder / "enabled_plugins").write_text(_PLUGINS)
-        configuration = self._folder / "rabbitmq.conf"
-        configuration.touch(mode=0o600)
-        configuration.write_text(self._configuration())
+            write_whole(cookie, self._secrets.token("cookie"), mode=0o400)
+        write_whole(self._folder / "enabled_plugins", _PLUGINS)
+        write_whole(self._folder / "rabbitmq.conf", self._configuration(), mode=0o600)
 
     def _parts(self) -> Sequence[tuple[LeashedChild, Command]]:
         environment = self._environment()

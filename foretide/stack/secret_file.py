@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+
+from foretide.whole_file import write_whole
 
 
 class SecretFile:
@@ -28,13 +29,5 @@ class SecretFile:
         values: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
         if name not in values:
             values[name] = make()
-            self._write(values)
+            write_whole(self._file, json.dumps(values, indent=1), mode=0o600)
         return values[name]
-
-    def _write(self, values: dict[str, str]) -> None:
-        unfinished = self._file.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(values, file, indent=1)
-        unfinished.replace(self._file)
