@@ -26,11 +26,9 @@ from typing import Any
 
 import psutil
 
+from benchmarks.platform import Opened, opened
 from benchmarks.sessions import configured_session, write_load
-from foretide.client.http import Client
-from foretide.local_stack import RunningStack, local_stack
-from foretide.stack.ports import Ports
-from shared.database.pool import Database, Record
+from shared.database.pool import Record
 from shared.telemetry.logs import configure_logging
 
 _EPOCHS = 60
@@ -40,8 +38,6 @@ _SETTINGS = {
     "FORETIDE_LEASE_SECONDS": "2",
     "FORETIDE_SWEEP_SECONDS": "0.5",
     "FORETIDE_PRELOAD_MODELS": "false",
-    "FORETIDE_REQUESTS_PER_MINUTE": "1000000",
-    "FORETIDE_LOG_LEVEL": "ERROR",
 }
 _MODEL = {"kind": "Dense", "layers": 2, "units": 32, "epochs": _EPOCHS, "patience": 1000, "batch_size": 8}
 
@@ -49,10 +45,8 @@ _MODEL = {"kind": "Dense", "layers": 2, "units": 32, "epochs": _EPOCHS, "patienc
 class Killing:
     """One stack, its database, and the chance that decides."""
 
-    def __init__(self, stack: RunningStack, client: Client, database: Database, file: Path, seed: int) -> None:
-        self._stack = stack
-        self._client = client
-        self._database = database
+    def __init__(self, opened: Opened, file: Path, seed: int) -> None:
+        self._stack, self._client, self._database = opened.stack, opened.client, opened.database
         self._file = file
         self._random = random.Random(seed)
         self.killed: Counter[str] = Counter()
@@ -147,20 +141,13 @@ async def run(count: int, seed: int) -> dict[str, Any]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="foretide-kills-") as name:
         folder = Path(name)
-        port = Ports(folder / "ports.json").claim("gateway")
-        async with (
-            local_stack(folder / "data", port=port, settings=_SETTINGS) as stack,
-            Client(stack.url, stack.token) as client,
-        ):
-            database = Database(stack.servers.database_url, pool_size=2)
-            await database.open()
-            killing = Killing(stack, client, database, write_load(folder / "load.csv", days=40), seed)
+        async with opened(folder, _SETTINGS) as stack:
+            killing = Killing(stack, write_load(folder / "load.csv", days=40), seed)
             whole = await killing.job(0)
             outcomes = []
             while (left := count - killing.killed.total()) > 0:
                 outcomes.append(await killing.job(min(left, _KILLS_PER_JOB)))
                 print(f"{killing.killed.total()} kills, {len(outcomes)} jobs", file=sys.stderr, flush=True)
-            await database.close()
     return {
         "kills": killing.killed.total(),
         "killed_children": killing.killed["child"],

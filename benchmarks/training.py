@@ -23,14 +23,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sessions import configured_session, write_load
-from foretide.client.http import Client
-from foretide.local_stack import RunningStack, local_stack
-from foretide.stack.ports import Ports
-from shared.database.pool import Database, Record
+from benchmarks.platform import Platform, opened
+from shared.database.pool import Record
 from shared.telemetry.logs import configure_logging
 
-_DEADLINE_SECONDS = 900.0
 _FIXED = {"patience": 1000, "batch_size": 32, "normalization": "none"}
 _COMPARED: tuple[dict[str, Any], ...] = (
     {"kind": "Dense", "layers": 3, "units": 512, "epochs": 6, **_FIXED},
@@ -38,74 +34,23 @@ _COMPARED: tuple[dict[str, Any], ...] = (
 )
 _SMALL = {"kind": "Dense", "layers": 2, "units": 128, "epochs": 20, **_FIXED}
 _SMALL_JOBS = 12
-_SETTINGS = {"FORETIDE_REQUESTS_PER_MINUTE": "1000000", "FORETIDE_LOG_LEVEL": "ERROR"}
-
-
-class Platform:
-    """A stack with so many trainer workers, and a session whose dataset is there."""
-
-    def __init__(self, stack: RunningStack, client: Client, database: Database, session_id: str) -> None:
-        self._stack = stack
-        self._client = client
-        self._database = database
-        self._session_id = session_id
-
-    async def dataset(self) -> Path:
-        """The arrays, in the folder store."""
-        await self._client.call("POST", f"/api/training/generate-datasets/{self._session_id}")
-        [row] = await self._until("select * from public.training_datasets where session_id = $1", "ready", 1)
-        reference = row["metadata"]["references"]["dataset"]
-        return Path(self._stack.servers.data_directory, "objects", reference["bucket"], reference["key"])
-
-    async def train(self, models: list[dict[str, Any]]) -> tuple[float, list[Record]]:
-        """Seconds from asking to the last job's end, and the jobs."""
-        began = time.monotonic()
-        answer = await self._client.call(
-            "POST", f"/api/training/train-models/{self._session_id}", json={"models": models}
-        )
-        jobs = await self._until(
-            "select * from public.training_jobs where session_id = $1 and run_id = $2",
-            "trained",
-            len(models),
-            answer["runId"],
-        )
-        seconds = time.monotonic() - began
-        await self._until(
-            "select * from public.training_runs where session_id = $1 and id = $2", "completed", 1, answer["runId"]
-        )
-        return seconds, jobs
-
-    async def _until(self, query: str, status: str, count: int, *further: str) -> list[Record]:
-        deadline = time.monotonic() + _DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            async with self._database.transaction() as transaction:
-                rows = await transaction.fetch(query, self._session_id, *further)
-            found = [row["status"] for row in rows]
-            if "failed" in found:
-                raise RuntimeError(f"failed: {[dict(row) for row in rows]}")
-            if found.count(status) == count:
-                return list(rows)
-            await asyncio.sleep(0.02)
-        raise TimeoutError(f"not {status} in time")
 
 
 @asynccontextmanager
 async def platform(folder: Path, *, workers: int, days: int, threads: int) -> AsyncIterator[Platform]:
-    """Everything of it, on private servers."""
-    folder.mkdir()
-    port = Ports(folder / "ports.json").claim("gateway")
-    settings = {**_SETTINGS, "FORETIDE_THREADS_PER_JOB": str(threads)}
-    async with (
-        local_stack(folder / "data", port=port, workers=workers, settings=settings) as stack,
-        Client(stack.url, stack.token) as client,
-    ):
-        database = Database(stack.servers.database_url, pool_size=2)
-        await database.open()
-        try:
-            session_id = await configured_session(client, write_load(folder / "load.csv", days=days), [])
-            yield Platform(stack, client, database, session_id)
-        finally:
-            await database.close()
+    """With so many trainer workers, whose jobs have so many threads."""
+    async with opened(folder, {"FORETIDE_THREADS_PER_JOB": str(threads)}, workers=workers) as stack:
+        yield await Platform.with_load(stack, folder, days=days)
+
+
+async def train(one: Platform, models: list[dict[str, Any]]) -> tuple[float, list[Record]]:
+    """Seconds from asking to the last job's end, and the jobs; returns when the run is over."""
+    began = time.monotonic()
+    run_id = await one.start(models)
+    jobs = await one.trained(run_id, len(models))
+    seconds = time.monotonic() - began
+    await one.completed(run_id)
+    return seconds, jobs
 
 
 async def bare(dataset: Path, model: dict[str, Any], threads: int) -> float:
@@ -129,10 +74,10 @@ async def compare(folder: Path, rounds: int) -> dict[str, Any]:
     starts = []
     async with platform(folder, workers=1, days=500, threads=threads) as one:
         dataset = await one.dataset()
-        await one.train([{**_SMALL, "epochs": 1}])
+        await train(one, [{**_SMALL, "epochs": 1}])
         for _ in range(rounds):
             for model in _COMPARED:
-                seconds, [job] = await one.train([model])
+                seconds, [job] = await train(one, [model])
                 inside = float(job["detail"]["duration_seconds"])
                 ours[model["kind"]].append(inside)
                 starts.append(seconds - inside)
@@ -152,8 +97,8 @@ async def speed_up(folder: Path) -> dict[str, Any]:
     for workers in (1, 2):
         async with platform(folder / str(workers), workers=workers, days=200, threads=1) as some:
             await some.dataset()
-            await some.train([{**_SMALL, "epochs": 1}] * 2 * workers)
-            seconds[workers], _ = await some.train([{**_SMALL, "seed": seed} for seed in range(_SMALL_JOBS)])
+            await train(some, [{**_SMALL, "epochs": 1}] * 2 * workers)
+            seconds[workers], _ = await train(some, [{**_SMALL, "seed": seed} for seed in range(_SMALL_JOBS)])
     return {
         "two_worker_speedup": round(seconds[1] / seconds[2], 2),
         "one_worker_seconds": round(seconds[1], 1),

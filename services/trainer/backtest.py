@@ -14,8 +14,6 @@ from shared.series.metrics import METRICS
 
 _AVERAGED = (*METRICS, "skill", "crps", f"coverage_{WIDEST}")
 _OF_EACH = (*_AVERAGED, f"width_{WIDEST}", "baseline_rmse", "split")
-
-
 _NO_TIME = "the time limit left none for this fold"
 
 

@@ -93,16 +93,22 @@ class Training:
     def _progress(self, epoch: Epoch, number: int) -> dict[str, Any]:
         share = (number + epoch.share) / self.fits
         alone = self.fits == 1
-        return {
-            "type": "progress",
-            "phase": "training",
-            "fraction": share,
-            "epoch": epoch.epoch,
-            "epochs": epoch.epochs,
-            "loss": epoch.loss,
-            "val_loss": epoch.val_loss,
-            "eta_seconds": epoch.eta_seconds if alone else seconds_left(time.monotonic() - self.began, share),
-        }
+        left = epoch.eta_seconds if alone else seconds_left(time.monotonic() - self.began, share)
+        return progress_of(epoch, share, left)
+
+
+def progress_of(epoch: Epoch, share: float, eta_seconds: float | None) -> dict[str, Any]:
+    """The message that tells of an epoch, where that share of all training is done."""
+    return {
+        "type": "progress",
+        "phase": "training",
+        "fraction": share,
+        "epoch": epoch.epoch,
+        "epochs": epoch.epochs,
+        "loss": epoch.loss,
+        "val_loss": epoch.val_loss,
+        "eta_seconds": eta_seconds,
+    }
 
 
 def training_data(dataset: StoredDataset, configuration: Configuration, target: int) -> TrainingData:

@@ -21,6 +21,7 @@ from services.trainer.search.rows import after_search, is_trial, search_behind
 from shared.bus.topology import Subscription
 from shared.database.pool import Transaction
 from shared.delivery import outbox
+from shared.ending import end_tasks
 from shared.events.payloads import ModelTrain, ModelTrained, Progress, Reference
 from shared.jobs import lease
 from shared.jobs.patience import patiently
@@ -101,8 +102,7 @@ class ModelTraining:
             await uploads.catch_up()
             raise
         finally:
-            uploading.cancel()
-            await asyncio.gather(uploading, return_exceptions=True)
+            await end_tasks(uploading)
 
     async def fail(self, job: Job, problem: Problem) -> None:
         """Commit the failure."""

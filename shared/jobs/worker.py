@@ -13,6 +13,7 @@ from shared.bus.topology import Subscription
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.delivery.inbox import patient, read
+from shared.ending import end_tasks
 from shared.events.envelope import Envelope
 from shared.events.payloads import Payload
 from shared.jobs import lease
@@ -150,9 +151,10 @@ class Worker:
                 raise ClaimLost
             await work
         finally:
-            for task in (work, heartbeat):
-                task.cancel()
-            await asyncio.gather(work, heartbeat, return_exceptions=True)
+            # The work once only: it may take a while to let go.
+            work.cancel()
+            await end_tasks(heartbeat)
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _keep_lease(self, job: Job) -> None:
         """Returns when the claim is lost. A database that is away is waited for: the fence decides afterwards."""

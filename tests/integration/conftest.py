@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers, delete_data
+from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
 from shared.bus.rabbit import RabbitBus
 from shared.database.migrate import migrate
@@ -79,6 +80,13 @@ async def application(servers: LocalServers) -> AsyncIterator[FastAPI]:
     """The upload service; a module that tests another one, or with other settings, has its own."""
     async with running(upload_app(settings_for(servers))) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
+    """The trainer without workers; its sweeps wait for the tests that want one."""
+    async with running(trainer_api(settings_for(servers, sweep_seconds=3600))) as application:
+        yield application
 
 
 @pytest.fixture

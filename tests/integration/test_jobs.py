@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from services.trainer.app import create_api
 from services.trainer.outcomes import command_for
 from services.trainer.runs import fail_job
 from shared.bus.rabbit import RabbitBus
@@ -23,19 +21,13 @@ from shared.jobs.reaper import reap
 from shared.jobs.sweep import Sweep
 from shared.jobs.worker import Job, Worker
 from shared.sessions.state import SessionStatus
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.conftest import Owned, make_session, started
 from tests.integration.jobs import claim_first, event_names, jobs_of, kind_of, start, with_dataset
 from tests.integration.outboxes import forget_earlier_work
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_api(settings_for(servers, sweep_seconds=3600))) as application:
-        yield application
 
 
 async def test_f26_late_writes_of_a_finished_or_lost_job_are_refused(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +10,6 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.results.closing import close_if_ended
-from services.trainer.app import create_api
 from services.trainer.handlers import on_datasets_generated
 from services.trainer.runs import fail_job
 from shared.database.pool import Database
@@ -19,16 +17,10 @@ from shared.events.envelope import Envelope
 from shared.events.payloads import DatasetsGenerated
 from shared.jobs import lease
 from shared.problems import Problem
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.jobs import event_names, jobs_of, start, with_dataset
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_api(settings_for(servers, sweep_seconds=3600))) as application:
-        yield application
 
 
 async def test_two_models_on_two_targets_are_four_jobs_and_as_many_commands(

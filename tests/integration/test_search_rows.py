@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.results.closing import close_forgotten, close_if_ended
-from services.trainer.app import create_api
 from services.trainer.runs import fail_job
 from services.trainer.search.beginning import MAX_TRIALS_OF_A_RUN
 from services.trainer.search.ending import Ended, end_trial
@@ -22,7 +20,7 @@ from shared.database.pool import Database, Record
 from shared.jobs import lease
 from shared.jobs.worker import ClaimLost, Job
 from shared.problems import Problem
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.conftest import Owned
 from tests.integration.jobs import event_names, with_dataset
 from tests.integration.training import only_job, trials_of
@@ -41,12 +39,6 @@ PROBLEM = Problem.model_validate(
         "user_message": "u",
     }
 )
-
-
-@pytest.fixture(scope="module")
-async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_api(settings_for(servers, sweep_seconds=3600))) as application:
-        yield application
 
 
 async def ask(trainer: FastAPI, servers: LocalServers, owned: Owned, *models: dict[str, Any]) -> httpx.Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from services.trainer.app import create_api
 from services.trainer.limits import seconds_left
 from services.trainer.overdue import end_overdue
 from services.trainer.search.ending import Ended, end_trial
@@ -24,7 +22,6 @@ from shared.events.payloads import Progress
 from shared.jobs import lease
 from shared.jobs.lease import Claim
 from shared.jobs.worker import Job
-from tests.integration.apps import running, settings_for
 from tests.integration.jobs import event_names, jobs_of
 from tests.integration.timed_runs import Runs
 from tests.integration.training import only_job, trials_of
@@ -34,12 +31,6 @@ pytestmark = pytest.mark.integration
 
 LINEAR = {"kind": "Linear"}
 SEARCHED = {**LINEAR, "search": {"trials": 3, "space": {"ridge": {"low": 1, "high": 9}}}}
-
-
-@pytest.fixture(scope="module")
-async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_api(settings_for(servers, sweep_seconds=3600))) as application:
-        yield application
 
 
 @pytest.fixture

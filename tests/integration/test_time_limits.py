@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,6 @@ from fastapi import FastAPI
 from foretide.stack.servers import LocalServers
 from services.notifier.sockets import Sockets
 from services.results.closing import close_if_ended
-from services.trainer.app import create_api
 from services.trainer.limits import run_is_over, seconds_left
 from services.trainer.overdue import end_overdue
 from services.trainer.runs import fail_job
@@ -20,7 +18,7 @@ from shared.database.pool import Database
 from shared.jobs import lease
 from shared.jobs.worker import ClaimLost
 from shared.problems import Category, ProblemError
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.jobs import event_names, jobs_of, with_dataset
 from tests.integration.timed_runs import Runs
 from tests.integration.training import only_job
@@ -30,12 +28,6 @@ pytestmark = pytest.mark.integration
 
 LINEAR = {"kind": "Linear"}
 LIMITED = {"kind": "Linear", "time_limit_seconds": 600}
-
-
-@pytest.fixture(scope="module")
-async def trainer(servers: LocalServers) -> AsyncIterator[FastAPI]:
-    async with running(create_api(settings_for(servers, sweep_seconds=3600))) as application:
-        yield application
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from services.trainer.child.task import Task
-from services.trainer.models.base import Epoch, not_converged
+from services.trainer.models.base import not_converged
 from services.trainer.models.registry import model_class
-from services.trainer.training import FITTED, Send, training_data
+from services.trainer.training import FITTED, Send, progress_of, training_data
 
 
 def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     data = training_data(task.dataset, task.configuration, task.target)
     model = model_class(task.parameters.kind)(task.parameters)
-    model.fit(data, lambda epoch: send(_progress(epoch)), deadline=task.deadline)
+    model.fit(data, lambda epoch: send(progress_of(epoch, epoch.share, epoch.eta_seconds)), deadline=task.deadline)
     send(FITTED)
     loss = model.squared_error(data.validation_inputs, data.validation_targets)
     if not math.isfinite(loss):
@@ -27,16 +27,4 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         "type": "trained",
         "metrics": {"val_loss": loss},
         "summary": {"duration_seconds": round(time.monotonic() - began, 3)},
-    }
-
-
-def _progress(epoch: Epoch) -> dict[str, Any]:
-    return {
-        "type": "progress",
-        "phase": "training",
-        "fraction": epoch.share,
-        "epoch": epoch.epoch,
-        "epochs": epoch.epochs,
-        "loss": epoch.loss,
-        "val_loss": epoch.val_loss,
     }

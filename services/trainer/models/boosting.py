@@ -32,8 +32,6 @@ Places = NDArray[np.int64]
 
 _VALUES_AT_ONCE = 200_000_000
 """Numbers of a training table: 800 MB of float32."""
-
-
 _TOLD = 100
 """Times that a job of few boosters tells how far it is."""
 

@@ -15,6 +15,7 @@ from services.trainer.runner import ChildRunner
 from services.trainer.search.ending import Ended, end_trial
 from services.trainer.search.observation import Observation, Verdict
 from services.trainer.search.starting import Begun, begin_trial
+from shared.ending import end_tasks
 from shared.jobs.patience import patiently
 from shared.jobs.worker import ClaimLost, Job
 from shared.problems import ProblemError
@@ -86,9 +87,10 @@ class TrialExecution:
             # What was said first counts, also where the child has come to its end since.
             return None if verdict.done() else await run
         finally:
-            for task in (run, watch):
-                task.cancel()
-            await asyncio.gather(run, watch, return_exceptions=True)
+            # The run once only: it is waiting for its child to end.
+            run.cancel()
+            await end_tasks(watch)
+            await asyncio.gather(run, return_exceptions=True)
 
     async def _commit(self, job: Job, ended: Ended) -> None:
         async with self._service.database.transaction() as transaction:

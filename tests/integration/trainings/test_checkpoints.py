@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
-from fastapi import FastAPI
 
-from foretide.stack.servers import LocalServers
-from services.trainer.app import create_api
 from services.trainer.checkpoints import CheckpointUploads, fetch_checkpoint
-from shared.database.pool import Database, Record
+from shared.database.pool import Record
 from shared.jobs import lease
 from shared.jobs.worker import Job
 from shared.storage.keys import ML_ARTIFACTS
-from shared.storage.open import open_store
-from shared.storage.port import ObjectStore
-from tests.integration.apps import caller, running, settings_for
+from tests.integration.apps import caller
 from tests.integration.conftest import Owned
-from tests.integration.outboxes import forget_earlier_work
 from tests.integration.replicas import Replica
 from tests.integration.training import (
     artifact,
@@ -33,8 +25,8 @@ from tests.integration.training import (
     only_job,
     progress_of,
     reached,
-    with_stored_dataset,
 )
+from tests.integration.trainings.trainer import Trainer
 from tests.processes import living
 from tests.waiting import until
 
@@ -42,58 +34,6 @@ pytestmark = pytest.mark.integration
 
 EPOCHS = 60
 LONG = {"kind": "Dense", "layers": 2, "units": 32, "epochs": EPOCHS, "patience": 1000, "batch_size": 8, "seed": 3}
-WORKER = {
-    "FORETIDE_LEASE_SECONDS": "10",  # a loaded machine must not look like a lost worker
-    "FORETIDE_RETRY_DELAYS_SECONDS": "1,2",
-    "FORETIDE_PRELOAD_MODELS": "false",
-    "FORETIDE_THREADS_PER_JOB": "1",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Trainer:
-    """What the tests start jobs with, and look at them with."""
-
-    api: FastAPI
-    servers: LocalServers
-    database: Database
-    store: ObjectStore
-    folder: Path
-
-    async def start(self, model: dict[str, Any], **asked: Any) -> Owned:
-        """A job of its own session, on the same dataset as all others; ``asked`` of the run besides."""
-        owned = await with_stored_dataset(self.database, self.store, self.folder)
-        async with caller(self.api, self.servers, owned.user_id) as client:
-            body = {"models": [model], **asked}
-            answer = await client.post(f"/api/training/train-models/{owned.session_id}", json=body)
-        assert answer.status_code == 202, answer.text
-        return owned
-
-
-@pytest.fixture
-async def trainer(servers: LocalServers, database: Database, tmp_path: Path) -> AsyncIterator[Trainer]:
-    settings = settings_for(servers)
-    await forget_earlier_work(servers)
-    async with (
-        open_store(settings.store_url, public_url="http://test", signing_secret=servers.signing_secret) as store,
-        running(create_api(settings)) as api,
-    ):
-        yield Trainer(api, servers, database, store, tmp_path)
-
-
-@pytest.fixture
-async def workers(servers: LocalServers, tmp_path: Path) -> AsyncIterator[Callable[[str], Replica]]:
-    """Makes trainer workers by name; all are ended afterwards."""
-    made: list[Replica] = []
-
-    def make(name: str) -> Replica:
-        made.append(Replica("trainer-worker", servers, tmp_path / f"{name}.log", WORKER))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for worker in made:
-        await worker.stop()
 
 
 @pytest.fixture(scope="module")

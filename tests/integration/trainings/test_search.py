@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import pytest
 
-from foretide.stack.servers import LocalServers
-from services.trainer.app import create_api
-from shared.database.pool import Database, Record
-from shared.storage.open import open_store
-from tests.integration.apps import caller, running, settings_for
+from shared.database.pool import Record
+from tests.integration.apps import caller
 from tests.integration.conftest import Owned
 from tests.integration.jobs import event_names
-from tests.integration.outboxes import forget_earlier_work
 from tests.integration.replicas import Replica
-from tests.integration.test_checkpoints import WORKER, Trainer
 from tests.integration.training import artifact, ended, objects_of, only_job, progress_of, trials_of
+from tests.integration.trainings.trainer import Trainer
 from tests.processes import living
 from tests.waiting import until
 
@@ -44,32 +39,6 @@ NETWORKS = {
     "seed": 1,
     "search": {"trials": 6, "space": {"learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}}},
 }
-
-
-@pytest.fixture
-async def trainer(servers: LocalServers, database: Database, tmp_path: Path) -> AsyncIterator[Trainer]:
-    settings = settings_for(servers)
-    await forget_earlier_work(servers)
-    async with (
-        open_store(settings.store_url, public_url="http://test", signing_secret=servers.signing_secret) as store,
-        running(create_api(settings)) as api,
-    ):
-        yield Trainer(api, servers, database, store, tmp_path)
-
-
-@pytest.fixture
-async def workers(servers: LocalServers, tmp_path: Path) -> AsyncIterator[Callable[..., Replica]]:
-    """Makes trainer workers by name; all are ended afterwards."""
-    made: list[Replica] = []
-
-    def make(name: str, **settings: str) -> Replica:
-        made.append(Replica("trainer-worker", servers, tmp_path / f"{name}.log", {**WORKER, **settings}))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for worker in made:
-        await worker.stop()
 
 
 async def under_way(trainer: Trainer, owned: Owned, *, ended: int) -> list[Record]:
