@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
+from services.trainer.output_end import OutputEnd
 from shared.problems import Category, Problem, ProblemError, internal_problem
 from shared.settings import Device
 from shared.telemetry.logs import logger
@@ -21,9 +22,7 @@ from shared.telemetry.trace import current_trace_id
 log = logger(__name__)
 
 _LINE_LIMIT = 16 * 1024 * 1024
-_READY_SECONDS = 120.0
-_ERRORS_SHOWN = 4000
-_EXIT_POLL_SECONDS = 0.01
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Outcome:
 
 
 class Died(Exception):
-    """A child that ended before it was ready."""
+    """A child ended before it was ready."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.problem.detail if outcome.problem else "")
@@ -72,46 +71,31 @@ class Died(Exception):
 
 
 class Child:
-    """One child process, ready for one job."""
+    """One child process for one job: its connection, its output and its ending are three sockets of ours."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        assert process.stderr is not None
-        self._errors = asyncio.create_task(_tail(process.stderr))
+    def __init__(self, connection: Stream, output: Stream, ending: Stream) -> None:
+        self._connection, self._output, self._ending = connection, output, ending
+        self._output_end = OutputEnd(output[0])
+        self._process: int | None = None
 
     @classmethod
-    async def start(cls, arguments: Sequence[str]) -> Child:
-        """Start it and wait until its imports are done. Raises :class:`Died` when it ends instead."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LINE_LIMIT,
-            start_new_session=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
-        )
-        child = cls(process)
-        try:
-            async with asyncio.timeout(_READY_SECONDS):
-                message = await child._read()
-            if message is None:
-                raise Died(await child.died())
-        except BaseException:
-            await child.end()
-            raise
-        return child
+    async def on(cls, *sockets: socket.socket) -> Child:
+        """Of a process that is still to come."""
+        connection, output, ending = [await asyncio.open_connection(sock=one, limit=_LINE_LIMIT) for one in sockets]
+        return cls(connection, output, ending)
 
-    @property
-    def alive(self) -> bool:
-        """True while the process runs."""
-        return self._process.returncode is None
+    async def ready(self) -> bool:
+        """Wait until it can be given its job; False when the nursery died. Raises :class:`Died` when it did itself."""
+        if (message := await self._read()) is not None:
+            self._process = message["process"]
+            return True
+        if (code := await self._exit_code()) is not None:
+            raise Died(died_of(code))
+        return False
 
     async def give(self, specification: Specification) -> bool:
-        """Give it its job; False when it ended before it took it, which is not the job's fault."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(orjson.dumps(asdict(specification)) + b"\n")
+        """Give it its job; False when it ended before it took it."""
+        self._connection[1].write(orjson.dumps(asdict(specification)) + b"\n")
         return await self._read() is not None
 
     async def follow(self, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
@@ -126,43 +110,55 @@ class Child:
                     on_message(message)
         return await self.died()
 
-    async def end(self) -> None:
-        """Kill it if it runs still, with whatever it has started."""
-        self._kill_group()
-        await self._process.wait()
-        await asyncio.gather(self._errors, return_exceptions=True)
+    async def died(self) -> Outcome:
+        """Why it ended without an outcome: what it wrote is for the log alone."""
+        code = await self._exit_code()
+        log.error("training child died", returncode=code, output=await self._output_end.read())
+        return died_of(code)
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+    async def end(self) -> None:
+        """Kill it if it runs still, with whatever it has started; one that is still to come ends by itself."""
+        self._connection[1].close()
+        if self._process is not None:
+            self._kill()
+            await self._exit_code()
+        for _, writer in (self._output, self._ending):
+            writer.close()
+        await self._output_end.read()
+
+    async def _exit_code(self) -> int | None:
+        """Once it has ended; None where nobody is left who knows."""
+        code = await self._ending[0].read()
+        # Unless the nursery has, already.
+        self._kill()
+        self._process = None
+        return int(code) if code else None
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process, signal.SIGKILL)
 
     async def _read(self) -> dict[str, Any] | None:
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        message: dict[str, Any] | None = orjson.loads(line) if line else None
+        try:
+            line = await self._connection[0].readline()
+        except ConnectionError:
+            # It was killed before it had read all that it was sent.
+            return None
+        # Half a line is the last that a killed one could say.
+        message: dict[str, Any] | None = orjson.loads(line) if line.endswith(b"\n") else None
         return message
 
-    async def died(self) -> Outcome:
-        """Why it ended without an outcome: what it wrote to standard error is for the log alone."""
-        # Not wait(): that waits for the pipes too, which whatever the child has started may hold open.
-        while (code := self._process.returncode) is None:
-            await asyncio.sleep(_EXIT_POLL_SECONDS)
-        self._kill_group()
-        log.error("training child died", returncode=code, errors=(await self._errors).decode(errors="replace"))
-        if code >= 0:
-            return Outcome(problem=internal_problem(current_trace_id()))
-        problem = ProblemError(
-            Category.RESOURCE_EXHAUSTION,
-            title="The training process died",
-            detail=f"The job's process was ended by signal {-code} before it had a result; most often memory ran out.",
-            recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
-        ).problem
-        return Outcome(problem=problem, killed=True)
 
-
-async def _tail(errors: asyncio.StreamReader) -> bytes:
-    """The end of what a child writes, however much that is."""
-    kept = b""
-    while block := await errors.read(65536):
-        kept = (kept + block)[-_ERRORS_SHOWN:]
-    return kept
+def died_of(code: int | None) -> Outcome:
+    """Of a process that ended without an outcome, with this exit code; None: killed, and whoever knew how was, too."""
+    if code is not None and code >= 0:
+        return Outcome(problem=internal_problem(current_trace_id()))
+    how = "ended from outside" if code is None else f"ended by signal {-code}"
+    problem = ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title="The training process died",
+        detail=f"The job's process was {how} before it had a result; most often memory ran out.",
+        recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
+    ).problem
+    return Outcome(problem=problem, killed=True)

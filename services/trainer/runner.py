@@ -1,15 +1,15 @@
-"""The worker's handle on training children: one process per job, one spare that may have TensorFlow loaded."""
+"""Runs jobs in training children: one process per job, and another one where the first is killed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from services.trainer.children import Child, Died, Outcome, Specification
 from services.trainer.limits import time_is_over
+from services.trainer.nursery import Nursery
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -26,15 +26,13 @@ Hear = Callable[[dict[str, Any]], None]
 class ChildRunner:
     """Runs jobs in children; a job that dies of memory or a signal is a problem, and the worker lives.
 
-    ``child``: the interpreter's arguments that start the program which speaks the protocol. ``least_grace``: seconds
-    after its time that a child has at least to end its own fit; a quarter of its time where that is more.
+    ``child``: the interpreter's arguments that start the program whose copies speak the protocol. ``least_grace``:
+    seconds after its time that a child has at least to end its own fit; a quarter of its time where that is more.
     """
 
     def __init__(self, child: Sequence[str], *, least_grace: float = _LEAST_GRACE_SECONDS) -> None:
-        self._child = child
+        self._nursery = Nursery(child)
         self._least_grace = least_grace
-        self._spare: asyncio.Task[Child] | None = None
-        self._stopped = False
 
     async def run(self, specification: Specification, on_message: Hear) -> Outcome:
         """Run one job to its end; ``on_message`` hears what the child says on the way. Cancelling kills the child.
@@ -81,16 +79,10 @@ class ChildRunner:
             return died.outcome
 
     async def _give_to_child(self, specification: Specification, on_message: Hear) -> Outcome:
-        child = await self._take_child()
+        child = await self._nursery.child()
         try:
-            # The next job's child warms up while this one works.
-            self._prepare_spare()
             if not await child.give(specification):
-                log.warning("spare child died while it waited")
-                await child.end()
-                child = await Child.start(self._child)
-                if not await child.give(specification):
-                    return await child.died()
+                return await child.died()
             return await self._follow(child, specification, on_message)
         finally:
             await child.end()
@@ -118,32 +110,12 @@ class ChildRunner:
             return Outcome(problem=time_is_over(_too_long(kind, limit, grace)).problem, late=True)
 
     async def start(self) -> None:
-        """Warm up a first child in the background."""
-        self._prepare_spare()
+        """Begin to import what children need."""
+        await self._nursery.start()
 
     async def stop(self) -> None:
-        """End the spare child."""
-        self._stopped = True
-        if self._spare is not None:
-            self._spare.cancel()
-            with suppress(asyncio.CancelledError, Died, OSError):
-                await (await self._spare).end()
-            self._spare = None
-
-    async def _take_child(self) -> Child:
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            try:
-                child = await spare
-                if child.alive:
-                    return child
-            except (Died, OSError) as error:
-                log.warning("spare child lost", error=str(error))
-        return await Child.start(self._child)
-
-    def _prepare_spare(self) -> None:
-        if self._spare is None and not self._stopped:
-            self._spare = asyncio.create_task(Child.start(self._child))
+        """No child follows any more."""
+        await self._nursery.stop()
 
 
 def _too_long(kind: str, limit: float, grace: float) -> str:

@@ -89,7 +89,6 @@ class Watched:
 async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancelled_within_five_seconds(
     load_dataset: Path, tmp_path: Path, job: MakeJob
 ) -> None:
-    """The only test that starts children with TensorFlow: that takes seconds."""
     model = {"kind": "Dense", "layers": 1, "units": 4, "epochs": 2, "batch_size": 512}
     runner = ChildRunner(PRELOADED)
     await runner.start()
@@ -112,6 +111,8 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
     endless = {**model, "epochs": 2000, "patience": 1000}
     running = Watched(runner, Specification(**job(load_dataset, tmp_path / "second", endless, "load")))
     await running.begun()
+    [nursery] = [child for child in psutil.Process().children() if child.pid not in _EARLIER]
+    assert nursery.num_threads() == 1, "other threads' locks would be held for ever in what is copied from it"
     assert await running.cancel() < STOP_SECONDS
     await runner.stop()
     await until(lambda: not living(_children()), what="no child is left")
@@ -218,42 +219,62 @@ async def test_f25_the_worker_lives_on_while_a_child_computes(runner: ChildRunne
     await running.cancel()
 
 
-async def test_every_job_has_a_process_of_its_own_and_at_most_one_spare_waits(runner: ChildRunner) -> None:
+async def test_every_job_has_a_process_of_its_own(runner: ChildRunner) -> None:
     first, second = Watched(runner, odd("never ends")), Watched(runner, odd("never ends"))
 
     processes = [*await first.begun(), *await second.begun()]
 
     assert len(set(processes)) == 2
-    await until(lambda: len(living(_children())) == 3, what="two jobs and a spare run")
+    assert len(living(_children())) == 3, "two jobs, and what they are copies of"
     await asyncio.gather(first.cancel(), second.cancel())
     assert not living(processes)
     await runner.stop()
     assert not living(_children())
 
 
-async def test_a_spare_child_that_died_is_replaced(runner: ChildRunner) -> None:
+async def test_what_is_copied_for_jobs_is_replaced_when_it_was_killed(runner: ChildRunner) -> None:
     await runner.start()
-    await until(lambda: len(_children()) == 1, what="the spare has started")
-    psutil.Process(_children()[0]).kill()
+    [nursery] = _children()
+    psutil.Process(nursery).kill()
+    wait_until(lambda: not living([nursery]), "it is dead, and its owner has not looked yet")
 
     outcome = await runner.run(odd("talks"), lambda _: None)
 
     assert outcome.problem is None
 
 
-async def test_a_spare_child_that_dies_as_it_is_taken_is_not_the_jobs_fault(
-    runner: ChildRunner,
-) -> None:
-    await runner.start()
-    await until(lambda: len(_children()) == 1, what="the spare has started")
-    [spare] = _children()
-    await until(lambda: runner._spare is not None and runner._spare.done(), what="the spare is ready")
-    psutil.Process(spare).kill()
-    wait_until(lambda: not living([spare]), "the spare is dead, and its owner has not looked yet")
+async def test_a_job_goes_on_when_what_it_was_copied_from_is_killed(runner: ChildRunner, tmp_path: Path) -> None:
+    running = Watched(runner, replace(odd("evaluates until asked to end"), output_directory=str(tmp_path)))
+    processes = await running.begun()
+    [nursery] = set(_children()) - set(processes)
+    psutil.Process(nursery).kill()
+    (tmp_path / "end").touch()
 
-    outcome = await runner.run(odd("talks"), lambda _: None)
+    assert (await running.task).problem is None
+    assert (await runner.run(odd("talks"), lambda _: None)).problem is None
 
-    assert outcome.problem is None
+
+async def test_a_job_killed_with_all_that_could_tell_how_is_begun_again(runner: ChildRunner, tmp_path: Path) -> None:
+    running = Watched(runner, replace(odd("evaluates until asked to end"), output_directory=str(tmp_path)))
+    processes = await running.begun()
+    for process in _children():
+        psutil.Process(process).kill()
+    (tmp_path / "end").touch()
+
+    assert (await running.task).problem is None
+    assert len({message["processes"][0] for message in running.told if "processes" in message} - set(processes)) == 1
+
+
+async def test_a_job_is_cancelled_at_once_while_everything_is_still_imported() -> None:
+    runner = ChildRunner(["-c", "import time; time.sleep(600)"])
+    running = asyncio.create_task(runner.run(odd("talks"), lambda _: None))
+    await until(lambda: len(_children()) == 1, what="it is imported")
+    began = time.monotonic()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert time.monotonic() - began < STOP_SECONDS
+    await runner.stop()
+    assert not living(_children())
 
 
 async def test_a_program_that_cannot_start_is_a_problem(tmp_path: Path) -> None:
@@ -276,13 +297,13 @@ def test_children_end_when_their_worker_is_killed() -> None:
         assert worker.stdout is not None
         busy: list[int] = json.loads(worker.stdout.readline())
         owner = psutil.Process(worker.pid)
-        wait_until(lambda: len(owner.children()) == 2, "the job and a spare run")
-        processes = [process.pid for process in owner.children()]
+        processes = [process.pid for process in owner.children(recursive=True)]
+        assert len(processes) == 2, "the job, and what it is a copy of"
         assert set(busy) < set(living(processes))
 
         worker.kill()
 
-        wait_until(lambda: not living(processes), "job and spare have ended with the worker")
+        wait_until(lambda: not living(processes), "both have ended with the worker")
     finally:
         worker.kill()
         worker.wait()
