@@ -13,7 +13,9 @@ from foretide.stack.ports import Ports, is_free
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
+    """As servers set theirs: connections of earlier owners of the port may linger."""
     with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         yield server
 
 
@@ -67,7 +69,6 @@ def test_ports_are_below_those_that_the_system_gives_to_clients(tmp_path: Path) 
 
 def test_a_port_is_free_again_while_old_connections_to_it_linger(tmp_path: Path, listener: socket.socket) -> None:
     port = Ports(tmp_path / "ports.json").claim("database")
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen()
     client = socket.create_connection(("127.0.0.1", port))
