@@ -17,7 +17,6 @@ from shared.jobs import lease
 from shared.jobs.patience import patiently
 from shared.jobs.worker import ClaimLost, Job, JobKind
 from shared.problems import Problem
-from shared.runtime.child import run_in_child
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.series.configuration import parse_configuration
@@ -44,6 +43,7 @@ class DatasetGeneration:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._progress = ProgressSender(service.bus, source="dataset")
+        self._builds = service.children("services.dataset.build_child", what="Making the datasets")
 
     def kind(self) -> JobKind:
         """For :class:`shared.jobs.worker.Worker`."""
@@ -72,8 +72,7 @@ class DatasetGeneration:
 
     async def _make(self, job: Job, files: Files, folder: Path) -> Made:
         await self._fetch(files, folder)
-        answer = await run_in_child(
-            "services.dataset.build_child",
+        answer = await self._builds.run(
             {
                 "configuration": job.row["configuration"],
                 "files": [
@@ -83,7 +82,6 @@ class DatasetGeneration:
                 "folder": str(folder),
                 "memory_bytes": self._service.settings.dataset_memory_bytes,
             },
-            what="Making the datasets",
             on_progress=lambda progress: self._report(job, progress),
         )
         self._report(job, {"progress": 90.0, "message": "storing"})

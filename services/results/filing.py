@@ -21,7 +21,6 @@ from shared.delivery.inbox import first_time, handled, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import ModelTrained, Progress, Reference, ResultsStored
 from shared.problems import Problem, ProblemError, internal_problem
-from shared.runtime.child import run_in_child
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import TRAINING_RESULTS
@@ -45,6 +44,7 @@ class Filing:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._progress = ProgressSender(service.bus, source="results")
+        self._documents = service.children("services.results.document_child", what="Writing the results")
 
     async def handle(self, envelope: Envelope) -> None:
         """Store everything of one model, then say so; a redelivery finds it done."""
@@ -109,11 +109,7 @@ class Filing:
         with tempfile.TemporaryDirectory(prefix="foretide-results-") as temporary:
             folder = Path(temporary)
             await self._fetch(event, folder)
-            await run_in_child(
-                "services.results.document_child",
-                {"folder": str(folder), "event": event.model_dump(mode="json")},
-                what="Writing the results",
-            )
+            await self._documents.run({"folder": str(folder), "event": event.model_dump(mode="json")})
             self._tell(row, event, 60.0)
             document = await put_file(
                 store,

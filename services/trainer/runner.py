@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from services.trainer.children import Child, Died, Outcome, Specification
+from services.trainer.children import Outcome, Specification, died_of, follow
 from services.trainer.limits import time_is_over
-from services.trainer.nursery import Nursery
+from shared.runtime.child_process import ChildProcess, Died
+from shared.runtime.nursery import Nursery
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -76,22 +77,21 @@ class ChildRunner:
         try:
             return await self._give_to_child(specification, on_message)
         except Died as died:
-            return died.outcome
+            return died_of(died.code)
 
     async def _give_to_child(self, specification: Specification, on_message: Hear) -> Outcome:
         child = await self._nursery.child()
         try:
-            if not await child.give(specification):
-                return await child.died()
+            child.give(asdict(specification))
             return await self._follow(child, specification, on_message)
         finally:
             await child.end()
 
-    async def _follow(self, child: Child, specification: Specification, on_message: Hear) -> Outcome:
+    async def _follow(self, child: ChildProcess, specification: Specification, on_message: Hear) -> Outcome:
         """The folds of a back-test, evaluation and saving, which follow the model's own fit, are not ended."""
         limit = specification.seconds_left
         if limit is None:
-            return await child.follow(on_message)
+            return await follow(child, on_message)
 
         def hear(message: dict[str, Any]) -> None:
             if message["type"] == "fitted":
@@ -101,7 +101,7 @@ class ChildRunner:
         grace = max(self._least_grace, _GRACE_SHARE * limit)
         try:
             async with asyncio.timeout(limit + grace) as timeout:
-                return await child.follow(hear)
+                return await follow(child, hear)
         except TimeoutError:
             if not timeout.expired():
                 raise

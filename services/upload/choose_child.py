@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from services.upload.analysis.document import Analysis
-from services.upload.choices.choose import choose
-from services.upload.choices.columns import columns_to_read
-from services.upload.choices.excerpt import read_excerpt
 from services.upload.choices.wishes import Wishes
 from shared.runtime.child import Report, serve
 
 
 def choose_for(specification: dict[str, Any], _: Report) -> dict[str, Any]:
     """From ``analysis``, the canonical copy ``parquet`` and ``wishes``: ``configuration`` and ``choices``."""
+    # With Polars, which starts threads as it is imported: not before the process was copied.
+    from services.upload.choices.choose import choose
+    from services.upload.choices.columns import columns_to_read
+    from services.upload.choices.excerpt import read_excerpt
+
     analysis = Analysis.model_validate(specification["analysis"])
     wishes = Wishes.model_validate(specification["wishes"])
     excerpt = read_excerpt(Path(specification["parquet"]), columns_to_read(analysis, wishes))

@@ -9,7 +9,6 @@ from typing import Any
 
 from services.upload.scanning import VirusScanner
 from shared.events.payloads import Reference
-from shared.runtime.child import run_in_child
 from shared.runtime.service import Service
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
@@ -25,6 +24,8 @@ class FileReader:
         self._service = service
         self._turns = asyncio.Semaphore(_AT_ONCE)
         url = service.settings.clamav_url
+        self._analyses = service.children("services.upload.analyse_child", what="Reading the file")
+        self._choices = service.children("services.upload.choose_child", what="Choosing how to forecast")
         self._scanner = VirusScanner(url) if url else None
 
     @property
@@ -45,15 +46,13 @@ class FileReader:
                 await get_file(self.store, raw.bucket, raw.key, csv_path, expected_sha256=raw.sha256)
                 if self._scanner is not None:
                     await self._scanner.refuse_infected(csv_path, file_name)
-                analysis = await run_in_child(
-                    "services.upload.analyse_child",
+                analysis = await self._analyses.run(
                     {
                         "csv": str(csv_path),
                         "file_name": file_name,
                         "parquet": str(parquet_path),
                         "overrides": overrides,
-                    },
-                    what="Reading the file",
+                    }
                 )
                 stored = await put_file(
                     self.store,
@@ -63,3 +62,14 @@ class FileReader:
                     content_type="application/vnd.apache.parquet",
                 )
         return stored.reference, analysis
+
+    async def choose(
+        self, canonical: Reference, *, file_id: str, analysis: dict[str, Any], wishes: dict[str, Any]
+    ) -> dict[str, Any]:
+        """How to forecast a file that was read: ``configuration`` and ``choices``. Raises what cannot be met."""
+        with tempfile.TemporaryDirectory(prefix="foretide-") as folder:
+            path = Path(folder, "canonical.parquet")
+            await get_file(self.store, canonical.bucket, canonical.key, path, expected_sha256=canonical.sha256)
+            return await self._choices.run(
+                {"analysis": analysis, "parquet": str(path), "wishes": wishes, "file_id": file_id}
+            )

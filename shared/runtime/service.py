@@ -14,6 +14,7 @@ from shared.database.pool import Database
 from shared.delivery.relay import Relay
 from shared.identity.verifier import TokenVerifier
 from shared.jobs.sweep import Sweep
+from shared.runtime.child import Children
 from shared.settings import Settings
 from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
@@ -58,6 +59,7 @@ class Service:
         self._store: ObjectStore | None = None
         self._companions: list[Companion] = []
         self._workers: list[Stoppable] = []
+        self._children: list[Children] = []
         self._stopping = False
 
     @property
@@ -74,6 +76,12 @@ class Service:
     def start_last(self, companion: Companion) -> None:
         """Run this beside the service, from when everything is open until the process ends."""
         self._companions.append(companion)
+
+    def children(self, module: str, *, what: str) -> Children:
+        """To run ``python -m module`` in, for as long as the service runs."""
+        made = Children(module, what=what)
+        self._children.append(made)
+        return made
 
     def stop_first(self, worker: Stoppable) -> None:
         """Stop this before anything else when the process ends."""
@@ -107,6 +115,8 @@ class Service:
                     signing_secret=self.settings.signing_secret.get_secret_value(),
                 )
             )
+            for children in self._children:
+                opened.push_async_callback(children.stop)
             await self.relay.start()
             opened.push_async_callback(self.relay.stop)
             await self.bus.start()

@@ -19,7 +19,7 @@ from shared.database.pool import Database
 from shared.events.envelope import Envelope, event_type
 from shared.jobs import lease
 from shared.jobs.worker import Job, Worker
-from shared.runtime.child import run_in_child
+from shared.runtime.child import Children
 from tests.integration.apps import running, settings_for
 from tests.integration.conftest import started
 from tests.integration.jobs import jobs_of, kind_of, start, with_dataset
@@ -68,10 +68,11 @@ async def test_f25_a_job_that_outlasts_the_acknowledgement_timeout_runs_once(imp
     await database.open()
     bus = RabbitBus(impatient.bus_url, name="worker", retry_delays=[1])
     executed: list[UUID] = []
+    children = Children("tests.integration.busy_child", what="Computing")
 
     async def compute(job: Job) -> None:
         executed.append(job.claim.job_id)
-        await run_in_child("tests.integration.busy_child", {"seconds": 4 * TIMEOUT_SECONDS}, what="Computing")
+        await children.run({"seconds": 4 * TIMEOUT_SECONDS})
         async with database.transaction() as transaction:
             assert await lease.finish(transaction, job.claim, "trained")
 
@@ -88,6 +89,7 @@ async def test_f25_a_job_that_outlasts_the_acknowledgement_timeout_runs_once(imp
         jobs = await jobs_of(database, owned)
     await worker.stop()
     await bus.stop()
+    await children.stop()
     await database.close()
     assert [job["attempt"] for job in jobs] == [1, 1]
     assert sorted(executed) == sorted(job["id"] for job in jobs)

@@ -21,7 +21,7 @@ from shared.bus.rabbit import RabbitBus
 from shared.bus.topology import Subscription
 from shared.events.envelope import Envelope, event_type
 from shared.problems import ProblemError
-from shared.runtime.child import run_in_child
+from shared.runtime.child import Children
 from tests.integration.conftest import started
 from tests.waiting import until
 
@@ -205,10 +205,11 @@ async def test_heartbeats_hold_while_a_child_process_computes(
     bus = RabbitBus(broker.bus_url, name="busy", retry_delays=[1])
     deliveries: list[UUID] = []
     done = asyncio.Event()
+    children = Children("tests.integration.busy_child", what="Computing")
 
     async def handler(envelope: Envelope) -> None:
         deliveries.append(envelope.id)
-        await run_in_child("tests.integration.busy_child", {"seconds": 12}, what="Computing")
+        await children.run({"seconds": 12})
         done.set()
 
     bus.subscribe(GENERATE, handler, prefetch=1)
@@ -218,6 +219,7 @@ async def test_heartbeats_hold_while_a_child_process_computes(
     await asyncio.wait_for(done.wait(), 60)
     assert deliveries == [identifier], "the broker kept the connection: nothing was delivered twice"
     await bus.stop()
+    await children.stop()
 
 
 async def test_consumers_come_back_after_the_node_was_killed_and_nothing_confirmed_is_lost(

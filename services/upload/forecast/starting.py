@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,11 +17,9 @@ from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.jobs.datasets import ask_for_dataset
 from shared.problems import Category, ProblemError
-from shared.runtime.child import run_in_child
 from shared.sessions.forecast_jobs import own_forecast_job
 from shared.sessions.rows import own_session
 from shared.storage.port import ObjectStore
-from shared.storage.transfer import get_file
 from shared.telemetry.logs import logger
 from shared.web.idempotency import Once
 
@@ -70,7 +66,7 @@ async def start_forecast(
         file = await _file_of(transaction, job)
     read = await _read_as_asked(reader, user_id, job_id, file, wishes)
     try:
-        prepared = await _choose(reader.store, read, wishes)
+        prepared = await _choose(reader, read, wishes)
         answer, is_new = await _start(database, user_id, job, file, prepared, once)
     except ProblemError as error:
         # Where the database gave no answer the copy may be the session's by now.
@@ -118,20 +114,13 @@ async def _read_as_asked(reader: FileReader, user_id: UUID, job_id: UUID, file: 
     return ReadFile(file.file_id, file.file_name, file.file_type, file.raw, canonical, analysis)
 
 
-async def _choose(store: ObjectStore, file: ReadFile, wishes: Wishes) -> _Prepared:
-    with tempfile.TemporaryDirectory(prefix="foretide-") as folder:
-        path = Path(folder, "canonical.parquet")
-        await get_file(store, file.canonical.bucket, file.canonical.key, path, expected_sha256=file.canonical.sha256)
-        chosen = await run_in_child(
-            "services.upload.choose_child",
-            {
-                "analysis": file.analysis,
-                "parquet": str(path),
-                "wishes": wishes.model_dump(mode="json", by_alias=True),
-                "file_id": str(file.file_id),
-            },
-            what="Choosing how to forecast",
-        )
+async def _choose(reader: FileReader, file: ReadFile, wishes: Wishes) -> _Prepared:
+    chosen = await reader.choose(
+        file.canonical,
+        file_id=str(file.file_id),
+        analysis=file.analysis,
+        wishes=wishes.model_dump(mode="json", by_alias=True),
+    )
     return _Prepared(file, chosen["configuration"], chosen["choices"])
 
 

@@ -9,9 +9,9 @@ import orjson
 import polars as pl
 import pytest
 
-from services.dataset.build_child import build
+from services.dataset.building import build
 from shared.problems import Category, ProblemError
-from shared.runtime.child import run_in_child
+from shared.runtime.child import Children
 from shared.series.artifact import read_dataset
 from tests.unit.series.examples import document, hourly
 
@@ -46,10 +46,8 @@ def test_it_writes_the_dataset_its_manifest_scalers_and_plots(tmp_path: Path) ->
 
 
 async def test_f74_more_memory_than_it_may_take_is_a_problem_and_costs_the_child_alone(tmp_path: Path) -> None:
+    children = Children("services.dataset.build_child", what="Making")
     with pytest.raises(ProblemError) as raised:
-        await run_in_child(
-            "services.dataset.build_child",
-            specification(tmp_path, hours=200_000, memory_bytes=1 << 20),
-            what="Making",
-        )
+        await children.run(specification(tmp_path, hours=200_000, memory_bytes=1 << 20))
+    await children.stop()
     assert raised.value.problem.category is Category.RESOURCE_EXHAUSTION

@@ -1,7 +1,11 @@
 """Copies of a process that has imported everything, one for each job: a fork takes milliseconds, TensorFlow seconds.
 
-The standard library's fork server would do, but leaves a folder behind when it is killed, and imports the worker's own
-program into every child.
+The standard library's fork server would do, but leaves a folder behind when it is killed, and imports the parent's own
+program into every child. No library may have started threads when copies are made: their locks would stay held.
+
+A copy talks with its parent over a socket. It is given one line of JSON, its specification; then nothing, and its end
+means that the parent is gone. It says, one JSON object a line, ``{"process": …}`` when it is ready, and then whatever
+its work says. :mod:`shared.runtime.nursery` is the parent's side.
 """
 
 from __future__ import annotations
@@ -11,27 +15,39 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
+
+import orjson
 
 SOCKETS = 3
+_PARENT_GONE = 3
+Send = Callable[[dict[str, Any]], None]
+Work = Callable[[dict[str, Any], Send], None]
+
+
+def serve_copies(work: Work) -> None:
+    """Be copied for each job, until the parent is gone; standard input is its socket."""
+    Copies(socket.socket(fileno=os.dup(0)), work).serve()
 
 
 class Copies:
     """Makes a copy for each message on ``channel``, until that ends.
 
-    A message carries three sockets: the copy's connection with the worker, which ``work`` is called with; what the copy
-    writes its output to; and what the worker is told its exit code on (minus a signal's number), when it has ended.
+    A message carries three sockets: the copy's connection with its parent; what the copy writes its output to; and what
+    the parent is told its exit code on (minus a signal's number), when it has ended.
     """
 
-    def __init__(self, channel: socket.socket, work: Callable[[socket.socket], None]) -> None:
+    def __init__(self, channel: socket.socket, work: Work) -> None:
         self._channel = channel
         self._work = work
         self._endings: dict[int, socket.socket] = {}
 
     def serve(self) -> None:
-        """Returns when the worker is gone; copies that run still see that themselves."""
+        """Returns when the parent is gone; copies that run still see that themselves."""
         signal.signal(signal.SIGCHLD, lambda _number, _frame: self._tell())
         # What was imported is never garbage: a copy's collector need not touch, and by that copy, its memory.
         gc.freeze()
@@ -66,7 +82,7 @@ class Copies:
             for stream in (1, 2):
                 os.dup2(output.fileno(), stream)
             output.close()
-            self._work(connection)
+            _converse(connection, self._work)
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -88,6 +104,23 @@ class Copies:
                 return
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
-            # The worker may be gone.
+            # The parent may be gone.
             with self._endings.pop(process) as ending, suppress(OSError):
                 ending.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _converse(connection: socket.socket, work: Work) -> None:
+    def send(message: dict[str, Any]) -> None:
+        connection.sendall(orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+
+    send({"process": os.getpid()})
+    line = connection.makefile("rb").readline()
+    if line:
+        threading.Thread(target=_end_with_parent, args=(connection,), daemon=True).start()
+        work(orjson.loads(line), send)
+
+
+def _end_with_parent(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+    os._exit(_PARENT_GONE)

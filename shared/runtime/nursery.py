@@ -1,16 +1,15 @@
-"""The worker's handle on the process that is copied for each job: training children start in milliseconds."""
+"""The parent's handle on a process that is copied for each job (:mod:`shared.runtime.copies`)."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import Sequence
 
-from services.trainer.child.copies import SOCKETS
-from services.trainer.children import Child, Died, died_of
-from services.trainer.output_end import OutputEnd
+from shared.runtime.child_process import ChildProcess, Died
+from shared.runtime.copies import SOCKETS
+from shared.runtime.output_end import OutputEnd
 from shared.telemetry.logs import logger
 
 log = logger(__name__)
@@ -40,12 +39,12 @@ class Nursery:
                     sys.executable,
                     *self._program,
                     stdin=theirs.fileno(),
-                    stderr=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
                     start_new_session=True,
-                    env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"},
                 )
-            assert self._process.stderr is not None
-            self._output = OutputEnd(self._process.stderr)
+            assert self._process.stdout is not None
+            self._output = OutputEnd(self._process.stdout)
             return True
 
     async def stop(self) -> None:
@@ -59,7 +58,7 @@ class Nursery:
         self._process = None
         await self._output.read()
 
-    async def child(self) -> Child:
+    async def child(self) -> ChildProcess:
         """A child that is ready for its job. Raises :class:`Died` where none can be had."""
         while True:
             is_new = await self.start()
@@ -71,16 +70,16 @@ class Nursery:
             if is_new:
                 raise died
 
-    async def _ask(self) -> Child | None:
+    async def _ask(self) -> ChildProcess | None:
         """None where the nursery died over it."""
         assert self._channel is not None
         pairs = [socket.socketpair() for _ in range(SOCKETS)]
-        child = await Child.on(*(ours for ours, _ in pairs))
+        child = await ChildProcess.on(*(ours for ours, _ in pairs))
         try:
             try:
                 socket.send_fds(self._channel, [b"."], [theirs.fileno() for _, theirs in pairs])
             except OSError as error:
-                log.warning("the trainer's nursery does not hear", error=str(error))
+                log.warning("a nursery does not hear", program=self._program, error=str(error))
                 await child.end()
                 return None
             finally:
@@ -99,5 +98,5 @@ class Nursery:
         assert self._process is not None
         assert self._output is not None
         code = await self._process.wait()
-        log.error("the trainer's nursery died", returncode=code, output=await self._output.read())
-        return Died(died_of(code))
+        log.error("a nursery died", program=self._program, returncode=code, output=await self._output.read())
+        return Died(code)
