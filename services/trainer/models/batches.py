@@ -5,31 +5,44 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+import keras  # type: ignore[import-untyped]
 import tensorflow as tf  # type: ignore[import-untyped]
 
 from services.trainer.models.base import TrainingData
 
 
-def steps_per_epoch(data: TrainingData, batch_size: int) -> int:
-    """The last batch may be smaller."""
-    return ceil(len(data.inputs) / batch_size)
-
-
-def shuffled_batches(data: TrainingData, batch_size: int, *, seed: int, first_epoch: int) -> Any:
-    """An endless ``tf.data.Dataset`` of (inputs, targets): every window once in each epoch, from ``first_epoch`` on.
+class ShuffledBatches(keras.callbacks.Callback):  # type: ignore[misc]
+    """Every training window once in each epoch; ``dataset`` gives the epoch's batches of (inputs, targets).
 
     An epoch's order follows from the seed and its number, so that a training that begins in the middle sees the same.
+    As a callback it is told the number.
     """
-    count, steps = len(data.inputs), steps_per_epoch(data, batch_size)
 
-    def of_epoch(epoch: Any) -> Any:
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([seed, epoch]))
-        return tf.data.Dataset.range(steps).map(lambda step: order[step * batch_size : (step + 1) * batch_size])
+    def __init__(self, data: TrainingData, batch_size: int, *, seed: int) -> None:
+        super().__init__()
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.dataset = self._batches(data, batch_size, seed)
 
-    def pick(places: Any, windows: Any) -> Any:
-        return tuple(tf.gather(part, places) for part in windows)
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this."""
+        self._epoch.assign(epoch)
 
-    places = tf.data.Dataset.counter(start=first_epoch).flat_map(of_epoch)
-    windows = tf.data.Dataset.from_tensors((data.inputs, data.targets)).repeat()
-    batches = tf.data.Dataset.zip((places, windows)).map(pick)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    def _batches(self, data: TrainingData, batch_size: int, seed: int) -> Any:
+        count = len(data.inputs)
+        # The last one may be smaller.
+        batches = ceil(count / batch_size)
+
+        def order(_: Any) -> Any:
+            key = tf.stack([tf.constant(seed, tf.int64), self._epoch.read_value()])
+            return tf.random.experimental.stateless_shuffle(tf.range(count), seed=key)
+
+        def places(shuffled: Any) -> Any:
+            return tf.data.Dataset.range(batches).map(lambda n: shuffled[n * batch_size : (n + 1) * batch_size])
+
+        def pick(chosen: Any, windows: Any) -> Any:
+            return tuple(tf.gather(part, chosen) for part in windows)
+
+        chosen = tf.data.Dataset.from_tensors(0).map(order).flat_map(places)
+        windows = tf.data.Dataset.from_tensors((data.inputs, data.targets)).repeat()
+        picked = tf.data.Dataset.zip((chosen, windows)).map(pick)
+        return picked.apply(tf.data.experimental.assert_cardinality(batches)).prefetch(tf.data.AUTOTUNE)

@@ -14,7 +14,7 @@ import tensorflow as tf  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows, seconds_left
-from services.trainer.models.batches import shuffled_batches, steps_per_epoch
+from services.trainer.models.batches import ShuffledBatches
 from services.trainer.models.columns import Columns
 from services.trainer.models.continuation import Continuation, Stopwatch
 from services.trainer.models.given_maps import relative_to_windows
@@ -44,6 +44,10 @@ class Neural(Forecaster):
     def network(self, inputs: Shape, outputs: Shape, columns: Columns) -> Any:
         """The network, not compiled: (n, I, F_in) to (n, O, F_out); its last kernel starts at zero."""
 
+    def steps_at_once(self, data: TrainingData) -> int:
+        """How many batches TensorFlow learns from before Python is asked whether to go on: small ones cost less so."""
+        return 1
+
     def _fit(self, data: TrainingData, history: History) -> None:
         parameters = self.parameters
         assert isinstance(parameters, NeuralParameters)
@@ -51,13 +55,18 @@ class Neural(Forecaster):
         keras.utils.set_random_seed(parameters.seed)
         tf.config.experimental.enable_op_determinism()
         self._model = self._network(data, history)
-        self._model.compile(optimizer=keras.optimizers.Adam(parameters.learning_rate), loss="mse")
+        self._model.compile(
+            optimizer=keras.optimizers.Adam(parameters.learning_rate),
+            loss="mse",
+            steps_per_execution=self.steps_at_once(data),
+        )
         validation = (data.validation_inputs, data.validation_targets) if len(data.validation_inputs) else None
         early_stopping = keras.callbacks.EarlyStopping(
             monitor="val_loss" if validation else "loss", patience=parameters.patience, restore_best_weights=True
         )
         clock = Stopwatch()
-        callbacks = [_Notes(history, parameters, clock), early_stopping]
+        batches = ShuffledBatches(data, parameters.batch_size, seed=parameters.seed)
+        callbacks = [batches, _Notes(history, parameters, clock), early_stopping]
         over = False
         if history.checkpoints is not None:
             continuation = Continuation(history.checkpoints, history, early_stopping, clock)
@@ -69,12 +78,11 @@ class Neural(Forecaster):
             history.warnings.append(_ended_early(done, parameters.epochs))
         with _memory_errors():
             self._model.fit(
-                shuffled_batches(data, parameters.batch_size, seed=parameters.seed, first_epoch=done),
+                batches.dataset,
                 validation_data=validation,
                 validation_batch_size=parameters.batch_size,
                 initial_epoch=done,
                 epochs=done if over else parameters.epochs,
-                steps_per_epoch=steps_per_epoch(data, parameters.batch_size),
                 shuffle=False,
                 verbose=0,
                 callbacks=callbacks,

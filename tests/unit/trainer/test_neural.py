@@ -46,6 +46,27 @@ def test_f75_the_same_seed_gives_the_same_numbers_and_another_one_does_not(make_
     assert not np.array_equal(_trained(data, seed=4), first)
 
 
+def test_how_many_small_batches_are_learned_from_at_once_changes_no_number(
+    make_data: MakeData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data()
+    assert len(data.inputs) % 16, "the last batch is smaller"
+    at_once = Dense(DenseParameters(**TINY)).steps_at_once(data)
+    assert at_once > 1
+    batches = -(-len(data.inputs) // 16)
+    assert batches % at_once, "nor does it come out even"
+    many = _trained(data)
+
+    monkeypatch.setattr(Dense, "steps_at_once", lambda *_: 1)
+
+    assert np.array_equal(_trained(data), many)
+
+
+def test_large_batches_are_learned_from_one_by_one(make_data: MakeData) -> None:
+    """So that time limits and progress need not wait for many of them."""
+    assert Dense(DenseParameters(units=4096, batch_size=65536)).steps_at_once(make_data()) <= 2
+
+
 def test_f66_a_model_trained_in_between_changes_nothing(make_data: MakeData) -> None:
     data, other = make_data(), make_data(input_shape=(2, 5), output_shape=(1, 2))
     model = Dense(DenseParameters(**TINY))
