@@ -17,6 +17,7 @@ from foretide.stack.ports import Ports
 from shared.database.pool import Database, Record
 
 _DEADLINE_SECONDS = 900.0
+_LOOK_SECONDS = 0.05
 _SETTINGS = {"FORETIDE_REQUESTS_PER_MINUTE": "1000000", "FORETIDE_LOG_LEVEL": "ERROR"}
 
 
@@ -93,5 +94,5 @@ class Platform:
                 raise RuntimeError(f"failed: {[dict(row) for row in rows]}")
             if found.count(status) >= count:
                 return list(rows)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_LOOK_SECONDS)
         raise TimeoutError(f"not {status} in time")
