@@ -42,8 +42,9 @@ class Trained:
 class Training:
     """How one job trains: ``fits`` models of the same parameters, one after the other, for one target.
 
-    The fits to come share the time that is left until ``deadline`` (monotonic seconds). ``longest``: seconds of the
-    longest one so far.
+    The fits to come share the time that is left until ``deadline`` (monotonic seconds). ``checkpoints``: where they are
+    kept, and continued from. ``longest``: seconds of the longest one so far. ``before``: seconds that earlier attempts
+    have trained.
     """
 
     configuration: Configuration
@@ -52,19 +53,22 @@ class Training:
     fits: int
     send: Send
     deadline: float | None = None
+    checkpoints: CheckpointFile | None = None
     began: float = field(default_factory=time.monotonic)
     longest: float = field(default=0.0, init=False)
+    before: float = field(default=0.0, init=False)
 
-    def run(self, dataset: StoredDataset, number: int, checkpoints: CheckpointFile | None = None) -> Trained:
-        """Train and evaluate the model of that number, counted from 0, on a data set of its own.
-
-        ``checkpoints``: where its training is kept, and continued from.
-        """
+    def run(self, dataset: StoredDataset, number: int) -> Trained:
+        """Train and evaluate the model of that number, counted from 0, on a data set of its own."""
         model = model_class(self.parameters.kind)(self.parameters)
         data = training_data(dataset, self.configuration, self.target)
         until = share_of_time(self.deadline, self.fits - number)
         fit_began = time.monotonic()
-        history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), checkpoints, until)
+        kept = self.checkpoints
+        if kept is not None and number > 0:
+            kept = kept.of(f"fold {number}")
+        history = model.fit(data, lambda epoch: self.send(self._progress(epoch, number)), kept, until)
+        self.before += history.seconds_before
         self.longest = max(self.longest, time.monotonic() - fit_began)
         if number == 0:
             self.send(FITTED)

@@ -27,12 +27,13 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     dataset, parameters = task.dataset, task.parameters
     fits = 1 + len(dataset.manifest["backtests"])
-    training = Training(task.configuration, task.target, parameters, fits, send, task.deadline)
-    trained = training.run(dataset, 0, _checkpoints(specification, parameters, dataset, send))
+    checkpoints = _checkpoints(specification, parameters, dataset, send)
+    training = Training(task.configuration, task.target, parameters, fits, send, task.deadline, checkpoints)
+    trained = training.run(dataset, 0)
     tested = back_test(dataset, task.configuration.split, training)
     send({"type": "progress", "phase": "saving", "fraction": 0.0})
     history = trained.history
-    seconds = history.seconds_before + time.monotonic() - began
+    seconds = training.before + time.monotonic() - began
     summary = {
         "duration_seconds": round(seconds, 3),
         "epochs_requested": history.epochs_requested,

@@ -96,7 +96,7 @@ class History:
     checkpoints: CheckpointFile | None = None
     """Where a model of many epochs keeps how far it got, and looks how far an attempt before got."""
     continued_from: int | None = None
-    """The epoch that an earlier attempt had ended."""
+    """The epoch that an earlier attempt had ended; of an ensemble, the member."""
     seconds_before: float = 0.0
     """How long that attempt, and those before it, had trained."""
     deadline: float | None = None

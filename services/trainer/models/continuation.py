@@ -49,9 +49,11 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         found = self._file.read()
         if found is None:
             return False
-        model.optimizer.build(model.trainable_variables)
-        variables = [*model.variables, *model.optimizer.variables]
-        values = [*found.arrays["network"], *found.arrays["optimizer"]]
+        variables, values = list(model.variables), list(found.arrays["network"])
+        if not found.state["ended"]:
+            model.optimizer.build(model.trainable_variables)
+            variables += model.optimizer.variables
+            values += found.arrays["optimizer"]
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
             self._file.on_refused("its network has other shapes")
             return False
@@ -77,24 +79,33 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this."""
+        stopping = self._early_stopping
+        arrays = {
+            "network": _values(self.model.variables),
+            "optimizer": _values(self.model.optimizer.variables),
+            "best": [] if stopping.best_epoch == epoch else stopping.best_weights,
+        }
+        self._file.write(Checkpoint(epoch + 1, self._state(ended=False), arrays))
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this; early stopping has just restored the best weights, and nothing else is needed any more."""
+        arrays = {"network": _values(self.model.variables), "optimizer": [], "best": []}
+        self._file.keep(Checkpoint(len(self._history.epochs), self._state(ended=True), arrays))
+
+    def _state(self, *, ended: bool) -> dict[str, Any]:
         stopping, history = self._early_stopping, self._history
-        state = {
+        return {
+            "ended": ended,
             "epochs": [asdict(entry) for entry in history.epochs],
             "warnings": history.warnings,
             "seconds": self._clock.seconds,
-            "over": self.model.stop_training,
+            "over": ended or self.model.stop_training,
             "early_stopping": {
                 "wait": stopping.wait,
                 "best": float(stopping.best),
                 "best_epoch": stopping.best_epoch,
             },
         }
-        arrays = {
-            "network": _values(self.model.variables),
-            "optimizer": _values(self.model.optimizer.variables),
-            "best": [] if stopping.best_epoch == epoch else stopping.best_weights,
-        }
-        self._file.write(Checkpoint(state, arrays), epoch + 1)
 
 
 def _values(variables: list[Any]) -> list[NDArray[Any]]:

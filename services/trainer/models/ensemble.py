@@ -97,7 +97,11 @@ class Ensemble(Forecaster):
         check_sizes(parameters, data.input_shape, data.output_shape, len(data.inputs))
         model = model_class(parameters.kind)(parameters)
         left = len(self.settings.members) - place
-        own = model.fit(data, progress.of_member(place), deadline=share_of_time(history.deadline, left))
+        kept = None if history.checkpoints is None else history.checkpoints.of(f"member {place + 1}")
+        own = model.fit(data, progress.of_member(place), kept, share_of_time(history.deadline, left))
+        history.seconds_before += own.seconds_before
+        if own.continued_from is not None:
+            history.continued_from = place
         loss = model.squared_error(data.inputs, data.targets)
         val_loss = None
         if len(data.validation_inputs):
