@@ -67,7 +67,9 @@ class Killing:
         what = self._random.choice(["child", "worker"])
         row = await self._row(session_id)
         struck = []
-        for process in worker.children() if what == "child" else [worker]:
+        # Jobs are copies, and so children, of the worker's child that has imported everything.
+        children = [job for nursery in worker.children() for job in nursery.children()]
+        for process in children if what == "child" else [worker]:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
                 struck.append(process.pid)

@@ -26,7 +26,7 @@ from tests.integration.training import (
     progress_of,
     reached,
 )
-from tests.integration.trainings.trainer import Trainer
+from tests.integration.trainings.trainer import Trainer, job_processes
 from tests.processes import living
 from tests.waiting import until
 
@@ -114,8 +114,8 @@ async def test_a_job_whose_child_was_killed_goes_on_in_another_child_of_the_same
     owned = await trainer.start(LONG)
     worker = workers("worker")
     before = await reached(trainer.database, owned, 5)
-    for child in psutil.Process(worker.process_id).children():
-        child.kill()
+    for process in job_processes(worker):
+        process.kill()
 
     job = await ended(trainer.database, owned)
 

@@ -15,7 +15,7 @@ from tests.integration.conftest import Owned
 from tests.integration.jobs import event_names
 from tests.integration.replicas import Replica
 from tests.integration.training import artifact, ended, objects_of, only_job, progress_of, trials_of
-from tests.integration.trainings.trainer import Trainer
+from tests.integration.trainings.trainer import Trainer, job_processes
 from tests.processes import living
 from tests.waiting import until
 
@@ -161,10 +161,10 @@ async def test_f29_a_cancelled_searchs_trial_stops_within_five_seconds(
 
     async def runs() -> bool:
         begun = any(trial["progress"] > 0 for trial in await trials_of(trainer.database, owned))
-        return begun and len(psutil.Process(worker.process_id).children()) > 0
+        return begun and len(job_processes(worker)) > 0
 
     await until(runs, seconds=60, what="a trial under way")
-    [*children] = (child.pid for child in psutil.Process(worker.process_id).children())
+    children = [process.pid for process in job_processes(worker)]
     async with caller(trainer.api, trainer.servers, owned.user_id) as client:
         assert (await client.post(f"/api/training/cancel/{owned.session_id}")).status_code == 202
 

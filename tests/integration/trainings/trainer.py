@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
@@ -13,6 +14,7 @@ from shared.database.pool import Database
 from shared.storage.port import ObjectStore
 from tests.integration.apps import caller
 from tests.integration.conftest import Owned
+from tests.integration.replicas import Replica
 from tests.integration.training import with_stored_dataset
 
 WORKER = {
@@ -21,6 +23,11 @@ WORKER = {
     "FORETIDE_PRELOAD_MODELS": "false",
     "FORETIDE_THREADS_PER_JOB": "1",
 }
+
+
+def job_processes(worker: Replica) -> list[psutil.Process]:
+    """Of the jobs that a worker is at: copies, and so children, of its child that has imported everything."""
+    return [job for nursery in psutil.Process(worker.process_id).children() for job in nursery.children()]
 
 
 @dataclass(frozen=True, slots=True)
