@@ -12,7 +12,6 @@ _SLOW_TO_IMPORT = ("matplotlib.figure", "shared.series.configuration", "skops.io
 
 def build(specification: dict[str, Any], report: Report) -> dict[str, Any]:
     """See :func:`services.dataset.building.build`."""
-    # With Polars, which starts threads as it is imported: not before the process was copied.
     from services.dataset import building
 
     return building.build(specification, report)
@@ -21,4 +20,5 @@ def build(specification: dict[str, Any], report: Report) -> dict[str, Any]:
 if __name__ == "__main__":
     for name in _SLOW_TO_IMPORT:
         import_module(name)
-    serve(build)
+    # With Polars, which starts threads as it is imported: not before the process was copied.
+    serve(build, prepare=lambda: import_module("services.dataset.building"))

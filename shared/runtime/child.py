@@ -70,14 +70,17 @@ async def _answer(child: ChildProcess, on_progress: Report) -> dict[str, Any] | 
     return None
 
 
-def serve(work: Callable[[dict[str, Any], Report], dict[str, Any]]) -> None:
+def serve(
+    work: Callable[[dict[str, Any], Report], dict[str, Any]], *, prepare: Callable[[], object] = lambda: None
+) -> None:
     """The child's side: run ``work`` on the specification that the parent sends, and answer.
 
-    A specification with ``memory_bytes`` bounds what the child may take beyond what it begins with: past that it ends,
-    as it does where an allocation fails, and the parent raises RESOURCE_EXHAUSTION.
+    A specification with ``memory_bytes`` bounds what the child may take beyond what it begins with, ``prepare``
+    included: past that it ends, as it does where an allocation fails, and the parent raises RESOURCE_EXHAUSTION.
     """
 
     def answer(specification: dict[str, Any], send: Send) -> None:
+        prepare()
         if "memory_bytes" in specification:
             watch_memory(specification["memory_bytes"], _end_for_memory)
         try:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
-from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from shared.runtime.copies import kill_group
 from shared.runtime.output_end import OutputEnd
 
 _LINE_LIMIT = 64 * 1024 * 1024
@@ -36,8 +34,15 @@ class ChildProcess:
     @classmethod
     async def on(cls, *sockets: socket.socket) -> ChildProcess:
         """Of a process that is still to come."""
-        connection, output, ending = [await asyncio.open_connection(sock=one, limit=_LINE_LIMIT) for one in sockets]
-        return cls(connection, output, ending)
+        streams: list[Stream] = []
+        try:
+            for one in sockets:
+                streams.append(await asyncio.open_connection(sock=one, limit=_LINE_LIMIT))
+        except BaseException:
+            for _, writer in streams:
+                writer.close()
+            raise
+        return cls(*streams)
 
     async def ready(self) -> bool:
         """Wait until it can be given its job; False when nobody has copied it. Raises :class:`Died`."""
@@ -87,5 +92,4 @@ class ChildProcess:
 
     def _kill(self) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process, signal.SIGKILL)
+            kill_group(self._process)

@@ -60,13 +60,19 @@ class Copies:
     def _copy(self, connection: socket.socket, output: socket.socket, ending: socket.socket) -> None:
         # A copy that ends at once is told of only when it is known.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        process = os.fork()
-        if process == 0:
-            self._be_copy(connection, output, ending)
-        self._endings[process] = ending
-        connection.close()
-        output.close()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        try:
+            process = os.fork()
+            if process == 0:
+                self._be_copy(connection, output, ending)
+            self._endings[process] = ending
+        except OSError as error:
+            # No memory or no process was left: that one job's problem.
+            output.sendall(f"no copy: {error}\n".encode())
+            _tell_code(ending, -signal.SIGKILL)
+        finally:
+            connection.close()
+            output.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
     def _be_copy(self, connection: socket.socket, output: socket.socket, ending: socket.socket) -> None:
         code = 1
@@ -102,11 +108,21 @@ class Copies:
                 return
             if process == 0:
                 return
-            with suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
-            # The parent may be gone.
-            with self._endings.pop(process) as ending, suppress(OSError):
-                ending.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            kill_group(process)
+            _tell_code(self._endings.pop(process), os.waitstatus_to_exitcode(status))
+
+
+def kill_group(process: int) -> None:
+    """A copy, with all that it has started; it may be gone."""
+    # macOS permits nobody to kill what has ended and was not waited for.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGKILL)
+
+
+def _tell_code(ending: socket.socket, code: int) -> None:
+    # The parent may be gone.
+    with ending, suppress(OSError):
+        ending.sendall(str(code).encode())
 
 
 def _converse(connection: socket.socket, work: Work) -> None:
@@ -121,6 +137,8 @@ def _converse(connection: socket.socket, work: Work) -> None:
 
 
 def _end_with_parent(connection: socket.socket) -> None:
-    while connection.recv(4096):
-        pass
+    # Of a parent that was killed with something unread, the system says no end but a broken connection.
+    with suppress(OSError):
+        while connection.recv(4096):
+            pass
     os._exit(_PARENT_GONE)

@@ -20,7 +20,9 @@ class ShuffledBatches(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, data: TrainingData, batch_size: int, *, seed: int) -> None:
         super().__init__()
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Where the batches are made, also with a GPU.
+        with tf.device("CPU:0"):
+            self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.dataset = self._batches(data, batch_size, seed)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
