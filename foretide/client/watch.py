@@ -48,8 +48,13 @@ class Message:
 
 @asynccontextmanager
 async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> AsyncIterator[asyncio.Queue[Message]]:
-    """A queue of the session's messages from ``after`` on; after a lost connection it goes on where it stopped."""
+    """A queue of the session's messages from ``after`` on; after a lost connection it goes on where it stopped.
+
+    What happens from when this is entered on is heard. Raises the problem of a session that cannot be watched; one that
+    cannot be any more after a lost connection, as it was deleted, is a last message, ``error``.
+    """
     queue: asyncio.Queue[Message] = asyncio.Queue()
+    joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     client = socketio.AsyncClient(reconnection=True, reconnection_delay=0.2, reconnection_delay_max=2)
     last = after
 
@@ -77,10 +82,22 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
                 raise ProblemError.of(problem)
             await asyncio.sleep(_REJOIN_SECONDS)
 
+    async def join_and_tell() -> None:
+        try:
+            await join()
+        except ProblemError as error:
+            if joined.done():
+                queue.put_nowait(Message("error", {"problem": error.problem.model_dump(mode="json")}))
+            else:
+                joined.set_exception(error)
+        else:
+            if not joined.done():
+                joined.set_result(None)
+
     def on_connect() -> None:
         for task in tasks:
             task.cancel()
-        tasks.append(asyncio.create_task(join()))
+        tasks.append(asyncio.create_task(join_and_tell()))
 
     tasks: list[asyncio.Task[None]] = []
     for event in EVENTS:
@@ -88,6 +105,7 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
     client.on("connect", on_connect)
     try:
         await client.connect(url, auth={"token": token}, wait_timeout=_CONNECT_SECONDS, retry=True)
+        await joined
         yield queue
     except socketio.exceptions.ConnectionError as error:
         raise ProblemError(

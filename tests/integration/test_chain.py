@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -18,6 +19,7 @@ from foretide.stack.rabbitmq import RabbitServer
 from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import delete_data
 from shared.database.pool import Database
+from shared.problems import Category, ProblemError
 from tests.files import files_below
 from tests.integration.chain import (
     EXPECTED,
@@ -96,6 +98,14 @@ async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when
     assert rows == 0
     await no_orphans(stack)
     await until(lambda: listener.names(session_id)["session.purged"] == 1, what="session.purged heard")
+
+
+async def test_a_session_that_is_not_there_cannot_be_watched(stack: RunningStack) -> None:
+    with pytest.raises(ProblemError) as raised:
+        async with watch(stack.url, stack.token, str(uuid4())):
+            pass
+
+    assert raised.value.problem.category is Category.NOT_FOUND
 
 
 async def test_a_watcher_sees_progress_and_every_numbered_message_once(
