@@ -43,6 +43,7 @@ class Nursery:
         async with self._starting:
             copied, self._copied = self._copied, None
             if copied is not None:
+                copied.is_wanted = False
                 await copied.end()
 
     async def child(self) -> ChildProcess:
@@ -77,6 +78,7 @@ class _Copied:
     def __init__(self, program: Sequence[str], process: asyncio.subprocess.Process, channel: socket.socket) -> None:
         assert process.stdout is not None
         self._program, self._process, self._channel = program, process, channel
+        self.is_wanted = True
         self._watching = asyncio.create_task(self._watch(OutputEnd(process.stdout)))
 
     @classmethod
@@ -111,9 +113,9 @@ class _Copied:
         return await self._process.wait()
 
     async def _watch(self, output: OutputEnd) -> None:
-        """Say that it ended, where nobody wanted that."""
+        """Say that it ended, and what it wrote of that, where it was wanted still."""
         written, code = await output.read(), await self._process.wait()
-        if self._channel.fileno() >= 0:
+        if self.is_wanted:
             log.error("a nursery died", program=self._program, returncode=code, output=written)
 
     async def child(self, ready_seconds: float) -> ChildProcess | None:

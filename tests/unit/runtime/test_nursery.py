@@ -56,6 +56,27 @@ async def test_everybody_who_waits_gets_a_child_although_what_is_copied_is_kille
     assert not living(answers)
 
 
+async def test_why_it_could_not_be_started_is_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    nursery = Nursery(("-c", "raise SystemExit('a library is missing')"))
+
+    with pytest.raises(Died) as raised:
+        await nursery.child()
+
+    assert raised.value.code == 1
+    logged = capsys.readouterr().out
+    assert "a nursery died" in logged
+    assert "a library is missing" in logged
+
+
+async def test_one_that_is_stopped_has_not_died(capsys: pytest.CaptureFixture[str]) -> None:
+    nursery = Nursery(TALKING)
+    await _ask(nursery)
+
+    await nursery.stop()
+
+    assert "a nursery died" not in capsys.readouterr().out
+
+
 async def test_what_does_not_answer_is_ended_and_is_not_asked_again() -> None:
     nursery = Nursery(("-c", "import time; time.sleep(600)"), ready_seconds=0.5)
     earlier = {process.pid for process in psutil.Process().children()}
