@@ -75,12 +75,9 @@ class ChildRunner:
 
     async def _run_child(self, specification: Specification, on_message: Hear) -> Outcome:
         try:
-            return await self._give_to_child(specification, on_message)
+            child = await self._nursery.child()
         except Died as died:
             return died_of(died.code)
-
-    async def _give_to_child(self, specification: Specification, on_message: Hear) -> Outcome:
-        child = await self._nursery.child()
         try:
             child.give(asdict(specification))
             return await self._follow(child, specification, on_message)
