@@ -20,6 +20,8 @@ _EARLIER_ORIGINS = (4320, 6480)
 """Rows before which a training part ends that is only there to choose by; four months behind it are validated."""
 
 HORIZONS = (96, 192, 336, 720)
+OIL_TEMPERATURE = "OT"
+ALL_COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", OIL_TEMPERATURE)
 
 # Zeng et al., "Are Transformers Effective for Time Series Forecasting?", AAAI 2023, table 1: MSE, MAE by horizon.
 PUBLISHED = {
@@ -42,9 +44,12 @@ class Parts:
     test_targets: Windows
 
 
-def windows(look_back: int, horizon: int) -> Parts:
-    """Every window of stride 1; those of validation and test reach back into the part before for their look-back."""
-    rows = pl.read_csv(_FILE).drop("date").to_numpy()[:_TEST]
+def windows(look_back: int, horizon: int, *, columns: tuple[str, ...] = ALL_COLUMNS) -> Parts:
+    """Of these columns, every window of stride 1.
+
+    Those of validation and test reach back into the part before for their look-back.
+    """
+    rows = pl.read_csv(_FILE, columns=columns).select(columns).to_numpy()[:_TEST]
     known = rows[:_TRAIN]
     scaled = ((rows - known.mean(axis=0)) / known.std(axis=0)).astype(np.float32)
 
@@ -52,9 +57,9 @@ def windows(look_back: int, horizon: int) -> Parts:
         found = sliding_window_view(scaled[start:stop], look_back + horizon, axis=0).swapaxes(1, 2)
         return found[:, :look_back], found[:, look_back:]
 
-    columns = Columns(own=tuple(OwnPast(column, 1.0, 0.0) for column in range(rows.shape[1])))
+    pasts = Columns(own=tuple(OwnPast(column, 1.0, 0.0) for column in range(rows.shape[1])))
     origins = tuple(
-        TrainingData(*part(0, end), *part(end - look_back, end + _VALIDATION - _TRAIN), columns)
+        TrainingData(*part(0, end), *part(end - look_back, end + _VALIDATION - _TRAIN), pasts)
         for end in (*_EARLIER_ORIGINS, _TRAIN)
     )
     return Parts(origins, *part(_VALIDATION - look_back, _TEST))

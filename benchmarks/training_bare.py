@@ -10,23 +10,31 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import keras  # type: ignore[import-untyped]
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]
 
-_LAYERS = {
-    "Dense": lambda model: [
-        keras.layers.Flatten(),
-        *(keras.layers.Dense(model["units"], activation="relu") for _ in range(model["layers"])),
-    ],
-    "LSTM": lambda model: [
-        *(keras.layers.LSTM(model["units"], return_sequences=True) for _ in range(model["layers"] - 1)),
-        keras.layers.LSTM(model["units"]),
-        keras.layers.RepeatVector(24),
-        keras.layers.LSTM(model["units"], return_sequences=True),
-    ],
-}
+_HOURS = 24
+
+
+def network(model: dict[str, Any], shape: tuple[int, int]) -> Any:
+    """The same network, written down plainly."""
+    layers, units = keras.layers, model["units"]
+    window = hidden = layers.Input(shape)
+    if model["kind"] == "Dense":
+        hidden = layers.Flatten()(hidden)
+        for _ in range(model["layers"]):
+            hidden = layers.Dense(units, activation="relu")(hidden)
+        hidden = layers.Dense(_HOURS, kernel_initializer="zeros")(hidden)
+        return keras.Model(window, layers.Reshape((_HOURS, 1))(hidden))
+    for _ in range(model["layers"] - 1):
+        hidden = layers.LSTM(units, return_sequences=True)(hidden)
+    read, *state = layers.LSTM(units, return_state=True)(hidden)
+    codes = layers.EinsumDense("bsf,fu->bsu", output_shape=(_HOURS, units), bias_axes="su")
+    hidden = layers.LSTM(units, return_sequences=True)(codes(layers.RepeatVector(_HOURS)(read)), initial_state=state)
+    return keras.Model(window, layers.Dense(1, kernel_initializer="zeros")(hidden))
 
 
 def main() -> None:
@@ -38,12 +46,9 @@ def main() -> None:
     with np.load(dataset_path) as stored:
         inputs, targets, parts = stored["inputs_scaled"], stored["targets_scaled"], dict(stored)
     keras.utils.set_random_seed(0)
-    last = keras.layers.Dense(24 if model["kind"] == "Dense" else 1, kernel_initializer="zeros")
-    network = keras.Sequential(
-        [keras.layers.Input(inputs.shape[1:]), *_LAYERS[model["kind"]](model), last, keras.layers.Reshape((24, 1))]
-    )
-    network.compile(optimizer=keras.optimizers.Adam(0.001), loss="mse")
-    network.fit(
+    trained = network(model, inputs.shape[1:])
+    trained.compile(optimizer=keras.optimizers.Adam(0.001), loss="mse")
+    trained.fit(
         inputs[parts["train"]],
         targets[parts["train"]],
         validation_data=(inputs[parts["validation"]], targets[parts["validation"]]),
@@ -52,7 +57,7 @@ def main() -> None:
         callbacks=[keras.callbacks.EarlyStopping(patience=model["patience"], restore_best_weights=True)],
         verbose=0,
     )
-    network.predict(inputs[parts["test"]], verbose=0)
+    trained.predict(inputs[parts["test"]], verbose=0)
     print(time.monotonic() - began)
 
 

@@ -20,12 +20,31 @@ class LSTM(Neural):
         parameters = self.parameters
         assert isinstance(parameters, LSTMParameters)
 
-        def layer(*, sequences: bool) -> Any:
-            return keras.layers.LSTM(parameters.units, activation=parameters.activation, return_sequences=sequences)
+        def layer(**options: bool) -> Any:
+            return keras.layers.LSTM(parameters.units, activation=parameters.activation, **options)
 
-        layers: list[Any] = [keras.layers.Input(inputs)]
-        layers += [layer(sequences=True) for _ in range(parameters.layers - 1)]
+        window = hidden = keras.layers.Input(inputs)
+        for _ in range(parameters.layers - 1):
+            hidden = layer(return_sequences=True)(hidden)
         if parameters.repeats(inputs, outputs):
-            layers += [layer(sequences=False), keras.layers.RepeatVector(outputs[0])]
-        layers += [layer(sequences=True), keras.layers.Dense(outputs[1], kernel_initializer="zeros")]
-        return keras.Sequential(layers)
+            read, *state = layer(return_state=True)(hidden)
+            hidden = layer(return_sequences=True)(_step_inputs(read, outputs[0]), initial_state=state)
+        else:
+            hidden = layer(return_sequences=True)(hidden)
+        return keras.Model(window, keras.layers.Dense(outputs[1], kernel_initializer="zeros")(hidden))
+
+
+def _step_inputs(read: Any, steps: int) -> Any:
+    """What was read, with a learned code of each step to be written.
+
+    If all steps were given the same, the decoder would first have to learn to count, and may never leave the mean:
+    ETTh1, 96 hours, 64 units: a mean squared error of 0.70 or 0.45, as the seed will have it; with codes 0.44.
+    """
+    units = read.shape[-1]
+    codes = keras.layers.EinsumDense(
+        "bsf,fu->bsu",
+        output_shape=(steps, units),
+        bias_axes="su",
+        bias_initializer=keras.initializers.RandomUniform(-0.5, 0.5),
+    )
+    return codes(keras.layers.RepeatVector(steps)(read))

@@ -156,14 +156,16 @@ class LSTMParameters(RelativeParameters):
         return self.decoder == "repeat" or inputs[0] != outputs[0]
 
     def weights(self, inputs: Shape, outputs: Shape) -> int:
-        """Kernels of all gates."""
-        decoder = _lstm(self.units, self.units) if self.repeats(inputs, outputs) else 0
+        """Kernels of all gates, and what codes the steps for the decoder."""
+        codes = self.units * (self.units + outputs[0])
+        decoder = _lstm(self.units, self.units) + codes if self.repeats(inputs, outputs) else 0
         return _lstms(self.layers, inputs[1], self.units) + decoder + self.units * outputs[1]
 
     def activations(self, inputs: Shape, outputs: Shape) -> int:
         """See :class:`ModelParameters`."""
-        written = outputs[0] if self.repeats(inputs, outputs) else 0
-        return _KEPT_PER_STEP * self.units * (inputs[0] * self.layers + written) + prod(inputs) + prod(outputs)
+        written = (_KEPT_PER_STEP + 2) * outputs[0] if self.repeats(inputs, outputs) else 0
+        read = _KEPT_PER_STEP * inputs[0] * self.layers
+        return self.units * (read + written) + prod(inputs) + prod(outputs)
 
 
 class ARLSTMParameters(NeuralParameters):

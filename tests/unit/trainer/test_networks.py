@@ -61,8 +61,16 @@ def test_lstm_answers_after_the_window_or_step_by_step_where_there_are_as_many_s
     asked = LSTM(LSTMParameters(layers=2, units=3)).network((4, 2), (4, 2), NOTHING)
 
     assert _named(same) == ["LSTM", "LSTM", "Dense"]
-    assert _named(other) == _named(asked) == ["LSTM", "LSTM", "RepeatVector", "LSTM", "Dense"]
-    assert same.layers[0].activation.__name__ == "tanh"
+    assert _named(other) == _named(asked) == ["LSTM", "LSTM", "RepeatVector", "EinsumDense", "LSTM", "Dense"]
+    assert same.layers[1].activation.__name__ == "tanh"
+
+
+def test_the_steps_that_an_lstm_writes_are_told_apart_before_it_has_learned_anything() -> None:
+    network = LSTM(LSTMParameters(layers=1, units=3)).network((4, 2), (5, 2), NOTHING)
+
+    [codes] = [layer for layer in network.layers if type(layer).__name__ == "EinsumDense"]
+
+    assert len(np.unique(codes.bias.numpy(), axis=0)) == 5
 
 
 def test_f64_every_step_is_forecast_from_the_forecast_before_it() -> None:
