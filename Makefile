@@ -43,6 +43,7 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.memory
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.kills
+	$(PYTHON) -m benchmarks.offload
 
 .PHONY: setup-test
 setup-test:

@@ -30,6 +30,8 @@ from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
+PLOTS = ("loss_curve", "predictions")
+"""Pictures that are stored with every model; others are drawn when they are asked for."""
 SUBSCRIPTION = Subscription("results", "model.trained", "event")
 _RESERVE = """
 insert into public.training_results
@@ -104,39 +106,29 @@ class Filing:
             return row
 
     async def _store(self, row: Record, event: ModelTrained) -> dict[str, Any]:
-        store = self._service.store
+        """The table first: it is the primary copy, and what is lost after it can be made from it."""
         self._tell(row, event, 10.0)
         with tempfile.TemporaryDirectory(prefix="foretide-results-") as temporary:
             folder = Path(temporary)
             await self._fetch(event, folder)
             await self._documents.run({"folder": str(folder), "event": event.model_dump(mode="json")})
             self._tell(row, event, 60.0)
-            document = await put_file(
-                store,
-                TRAINING_RESULTS,
-                row["results_file_path"],
-                folder / "document.json.gz",
-                content_type="application/gzip",
-            )
-            references = {"document": document.reference}
-            stamp = row["results_file_path"].rpartition("training_results_")[2].removesuffix(".json.gz")
+            stem = row["results_file_path"].removesuffix(".json.gz")
             model = next(folder.glob("model.*"))
-            references["model"] = (
-                await put_file(
-                    store,
-                    TRAINING_RESULTS,
-                    f"{event.session_id}/model_{stamp}{model.suffix}",
-                    model,
-                    content_type="application/octet-stream",
-                )
-            ).reference
-            for plot in sorted(folder.glob("*.png")):
-                key = f"{event.session_id}/plots/{event.job_id}/{plot.name}"
-                references[plot.stem] = (
-                    await put_file(store, TRAINING_RESULTS, key, plot, content_type="image/png")
-                ).reference
+            places = {
+                "table": (folder / "table.parquet", f"{stem}.parquet", "application/vnd.apache.parquet"),
+                "document": (folder / "document.json.gz", row["results_file_path"], "application/gzip"),
+                "model": (model, _model_key(stem, model.suffix), "application/octet-stream"),
+            }
+            for name in PLOTS:
+                key = f"{event.session_id}/plots/{event.job_id}/{name}.png"
+                places[name] = (folder / f"{name}.png", key, "image/png")
+            stored = {}
+            for name, (path, key, content_type) in places.items():
+                written = await put_file(self._service.store, TRAINING_RESULTS, key, path, content_type=content_type)
+                stored[name] = written.reference.model_dump(mode="json")
         self._tell(row, event, 100.0)
-        return {name: reference.model_dump(mode="json") for name, reference in references.items()}
+        return stored
 
     async def _fetch(self, event: ModelTrained, folder: Path) -> None:
         """The trainer's artifacts under their own file names, and the dataset that they came from."""
@@ -228,7 +220,7 @@ async def _row(transaction: Transaction, job_id: UUID) -> Record | None:
 
 
 async def _record_plots(transaction: Transaction, row: Record, stored: dict[str, Any]) -> None:
-    for name in sorted(set(stored) - {"document", "model"}):
+    for name in PLOTS:
         await transaction.execute(
             """insert into public.training_visualizations
                    (session_id, user_id, job_id, plot_name, plot_type, storage_path, metadata)
@@ -241,6 +233,11 @@ async def _record_plots(transaction: Transaction, row: Record, stored: dict[str,
             stored[name]["key"],
             stored[name],
         )
+
+
+def _model_key(stem: str, suffix: str) -> str:
+    folder, _, stamp = stem.rpartition("training_results_")
+    return f"{folder}model_{stamp}{suffix}"
 
 
 def _stamp(moment: datetime) -> str:

@@ -98,7 +98,7 @@ async def _remove_objects(store: ObjectStore, row: Record) -> int:
     if path is None:
         return 0  # an old row, which holds everything itself
     folder, _, stamp = path.removesuffix(".json.gz").rpartition("/training_results_")
-    own = (path, f"{folder}/model_{stamp}.", f"{folder}/plots/{row['job_id']}/")
+    own = (f"{folder}/training_results_{stamp}.", f"{folder}/model_{stamp}.", f"{folder}/plots/{row['job_id']}/")
     keys = [entry.key async for entry in store.list(TRAINING_RESULTS, f"{folder}/") if entry.key.startswith(own)]
     await store.delete_many(TRAINING_RESULTS, keys)
     return len(keys)
