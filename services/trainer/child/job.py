@@ -88,6 +88,7 @@ def _save(
     """Every artifact of the manifest in architecture section 5; nothing is pickled."""
     model, evaluation = trained.model, trained.evaluation
     model.save(folder)
+    model.save_for_old_clients(folder)
     manifest = dataset.manifest
     # Lists, in the order of the columns: two columns may have the same name.
     scalers = {

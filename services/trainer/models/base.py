@@ -174,6 +174,9 @@ class Forecaster(ABC):
     def save(self, folder: Path) -> Path:
         """Write ``file_name`` into the folder; its path."""
 
+    def save_for_old_clients(self, folder: Path) -> None:  # noqa: B027
+        """Write ``legacy_model.h5``, too, where that is a format of this kind."""
+
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, parameters: ModelParameters, output_shape: tuple[int, int]) -> Self:

@@ -108,6 +108,10 @@ class Neural(Forecaster):
         self._model.save(path)
         return path
 
+    def save_for_old_clients(self, folder: Path) -> None:
+        """See :class:`Forecaster`; HDF5, which Foretide never reads: loading it can run what is in it."""
+        self._model.save(folder / "legacy_model.h5", include_optimizer=False)
+
     @classmethod
     def load(cls, folder: Path, parameters: ModelParameters, output_shape: tuple[int, int]) -> Self:
         """See :class:`Forecaster`; in Keras' safe mode."""

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import orjson
 import pytest
+import skops.io
 
 from services.trainer.child.job import run_job
 from services.trainer.models.registry import model_class
@@ -19,6 +21,8 @@ from shared.problems import Category, ProblemError
 from shared.series.artifact import StoredDataset, read_dataset
 from shared.series.model_parameters import parse_model
 from shared.series.parameters.base import MAX_WEIGHTS
+from shared.series.scalers import Scaler
+from shared.series.scalers_skops import write_skops
 from shared.series.series import NANOSECONDS_PER_HOUR, Series
 from tests.synthetic import load_and_temperature, load_configuration, noise_configuration, white_noise
 from tests.unit.trainer.conftest import WriteDataset
@@ -71,7 +75,8 @@ def test_f43_f44_exactly_the_expected_artifacts_are_there(kind: str, trained: Tr
     folder, message, _ = trained[kind]
 
     assert message["type"] == "trained"
-    assert {path.name for path in folder.iterdir()} == ARTIFACTS | {model_class(kind).file_name}
+    for_old_clients = {"legacy_model.h5"} if model_class(kind).file_name.endswith(".keras") else set()
+    assert {path.name for path in folder.iterdir()} == ARTIFACTS | {model_class(kind).file_name} | for_old_clients
     assert all(path.stat().st_size > 0 for path in folder.iterdir())
 
 
@@ -103,6 +108,25 @@ def test_f42_the_artifacts_suffice_to_load_the_model_and_forecast_the_same(
     forecast = dataset.target_scalers[0].inverse(scaled[..., 0])
     with np.load(folder / "forecasts.npz", allow_pickle=False) as arrays:
         assert np.array_equal(arrays["forecast"], forecast)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "legacy_model.h5"])
+def test_f42_plain_keras_and_scikit_learn_make_the_stored_forecasts_of_what_is_downloaded(
+    name: str, trained: Trained, load_dataset: Path
+) -> None:
+    folder, _, _ = trained["Dense"]
+    dataset = _stored(load_dataset)
+    features = {"inputs": dataset.manifest["input_features"], "targets": dataset.manifest["target_features"]}
+    scalers = {side: [Scaler.from_json(one) for one in dataset.manifest["scalers"][side]] for side in features}
+    write_skops(folder.parent / "scalers.skops", features, scalers)
+
+    network = keras.saving.load_model(folder / name, compile=False)
+    kept = skops.io.load(folder.parent / "scalers.skops", trusted=[])
+    scaled = network.predict(dataset.inputs_scaled[dataset.parts["test"]], verbose=0)[..., 0]
+    forecast = kept["targets"][0]["scaler"].inverse_transform(scaled.reshape(-1, 1)).reshape(scaled.shape)
+
+    with np.load(folder / "forecasts.npz", allow_pickle=False) as arrays:
+        np.testing.assert_allclose(forecast, arrays["forecast"], rtol=1e-5)
 
 
 @kinds
