@@ -1,49 +1,111 @@
-"""HTTP: downloads. Everything is streamed from the store; ranges are answered."""
+"""HTTP: downloads. What is stored is streamed, with ranges; what is not, is made."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
-from urllib.parse import quote
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from services.results.reading import find_result
+from services.results.archive import zip_of
+from services.results.making import artifact, forecasts_csv, table_of
+from services.results.reading import find_result, stored_with
+from services.results.sending import begun, send_object
+from services.results.stored_document import document_reference, send_document
+from shared.database.pool import Record
 from shared.events.payloads import Reference
-from shared.problems import Category, ProblemError, not_found
+from shared.problems import Category, ProblemError
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
-from shared.storage.port import ObjectStore
+from shared.storage.disposition import content_disposition
+from shared.storage.port import DEFAULT_CONTENT_TYPE
 from shared.storage.signing import FILES_PATH, verify_signature
 from shared.web.authentication import CurrentCaller
 
 router = APIRouter(tags=["downloads"])
 
 SessionId = Annotated[str, Path(alias="sessionId", max_length=128)]
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_PARQUET = "application/vnd.apache.parquet"
+_NO_FILE_NAME = re.compile(r"[^\w.-]+")
 
 
 @router.get(
     "/api/training/results/{sessionId}/download",
     response_class=StreamingResponse,
-    summary="Download a results document",
+    summary="Download a model's results",
 )
 async def download(
     request: Request,
     caller: CurrentCaller,
     session_id: SessionId,
-    format_: Annotated[Literal["json.gz"], Query(alias="format")] = "json.gz",
+    format_: Annotated[
+        Literal["json.gz", "parquet", "csv", "zip"],
+        Query(
+            alias="format",
+            description="json.gz: the results document. parquet: the same arrays, equal to the last bit. "
+            "csv: forecasts of the test part. zip: everything that is stored of the whole run.",
+        ),
+    ] = "json.gz",
     job_id: Annotated[UUID | None, Query(alias="jobId", description="Which model's; else the best one's.")] = None,
+    delivery: Annotated[
+        Literal["stream", "redirect"],
+        Query(description="redirect: 302 to a signed URL, for what is stored as it is (json.gz, parquet)."),
+    ] = "stream",
 ) -> Response:
-    """The results document as a file."""
+    """A file of results: streamed, ranges answered; or a signed URL of it."""
     service: Service = request.app.state.service
     async with service.database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         row = await find_result(transaction, session_id, job_id)
-    reference = Reference.model_validate(row["artifacts"]["document"])
-    return await send_object(request, service.store, reference, f"training_results_{session_id}.{format_}")
+        of_run = await stored_with(transaction, row) if format_ == "zip" else []
+    name = f"training_results_{session_id}.{format_}"
+    if delivery == "redirect":
+        return await _redirect(service, row, format_, name)
+    if format_ == "zip":
+        return await _zip(service, of_run, name)
+    if format_ == "csv":
+        text = await forecasts_csv(service.store, request.app.state.children, row)
+        return Response(text, media_type="text/csv", headers={"Content-Disposition": content_disposition(name)})
+    if format_ == "parquet":
+        return await send_object(request, service.store, table_of(row), name, content_type=_PARQUET)
+    return await send_document(request, service.database, service.store, row, name)
+
+
+async def _redirect(service: Service, row: Record, format_: str, name: str) -> Response:
+    if format_ == "parquet":
+        reference = table_of(row)
+    elif format_ == "json.gz" and row["results_file_path"] is not None:
+        reference = await document_reference(service.store, row)
+    else:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="There is no URL for that",
+            detail="Only what lies in the object store as it is has a URL of its own; this is made for each download.",
+            recovery=["Ask without delivery=redirect.", "Or ask for format=json.gz or format=parquet."],
+        )
+    signed = await service.store.signed_url(reference.bucket, reference.key, download_name=name)
+    return RedirectResponse(signed.url, status_code=302, headers={"Cache-Control": "no-store"})
+
+
+async def _zip(service: Service, rows: list[Record], name: str) -> Response:
+    """A folder for each model, and the run's comparison."""
+    objects: dict[str, Reference] = {}
+    for row in rows:
+        metadata = row["results_metadata"]
+        folder = _NO_FILE_NAME.sub("_", f"{metadata.get('model_type')}_{metadata.get('target')}_{row['job_id']}")
+        for kept in sorted(row["artifacts"]):
+            reference = artifact(row, kept)
+            objects[f"{folder}/{reference.key.rpartition('/')[2]}"] = reference
+    shown: list[dict[str, Any]] = [
+        {"job_id": str(row["job_id"]), **row["results_metadata"], "metrics": row["evaluation_metrics"]} for row in rows
+    ]
+    texts = {"models.json": orjson.dumps(shown, option=orjson.OPT_INDENT_2)}
+    stream = await begun(zip_of(service.store, objects, texts))
+    headers = {"Content-Disposition": content_disposition(name)}
+    return StreamingResponse(stream, media_type="application/zip", headers=headers)
 
 
 @router.get(
@@ -56,25 +118,34 @@ async def model(
     caller: CurrentCaller,
     session_id: SessionId,
     job_id: Annotated[UUID, Path(alias="jobId")],
-    format_: Annotated[Literal["keras", "skops", "json", "scalers"] | None, Query(alias="format")] = None,
+    format_: Annotated[
+        Literal["keras", "skops", "json", "h5", "scalers", "scalers.skops"] | None,
+        Query(alias="format", description="Unless given, the format that the model's kind is kept in."),
+    ] = None,
 ) -> Response:
-    """The model in the format that its kind is kept in, or its scalers as JSON."""
+    """The model in the format that its kind is kept in (networks as HDF5, too), or its scalers as JSON or skops."""
     service: Service = request.app.state.service
     async with service.database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         row = await find_result(transaction, session_id, job_id)
-    name = "scalers" if format_ == "scalers" else "model"
-    if name not in row["artifacts"]:
-        raise not_found("Artifact", name)
-    reference = Reference.model_validate(row["artifacts"][name])
+        of_dataset = await transaction.fetch_value(
+            """select dataset.metadata #> '{references,scalers}' from public.training_runs run
+               join public.training_datasets dataset on dataset.id = run.dataset_id where run.id = $1""",
+            row["run_id"],
+        )
+    if format_ == "scalers.skops" and of_dataset is not None:
+        reference = Reference.model_validate(of_dataset)
+    else:
+        reference = artifact(row, {"h5": "legacy_model", "scalers": "scalers"}.get(format_ or "", "model"))
     kept_as = reference.key.rpartition(".")[2]
-    if format_ not in (None, "scalers", kept_as):
+    if format_ not in (None, "scalers", "scalers.skops", kept_as):
         raise ProblemError(
             Category.DATA_VALIDATION,
             title="The model is not kept in that format",
             detail=f"This model is kept as {kept_as!r}; {format_!r} was asked for.",
             recovery=[f"Ask for format={kept_as}."],
         )
+    name = "scalers" if format_ in ("scalers", "scalers.skops") else "model"
     return await send_object(request, service.store, reference, f"{name}_{job_id}.{kept_as}")
 
 
@@ -100,61 +171,6 @@ async def signed_file(
     )
     info = await service.store.stat(bucket, key)
     reference = Reference(bucket=bucket, key=key, sha256=info.sha256 or "", bytes=info.size)
-    return await send_object(request, service.store, reference, download_name, content_type=info.content_type)
-
-
-async def send_object(
-    request: Request,
-    store: ObjectStore,
-    reference: Reference,
-    download_name: str | None,
-    *,
-    content_type: str | None = None,
-) -> Response:
-    """Stream an object, or the range of it that was asked for (RFC 9110 section 14, one range)."""
-    start, end = _asked_range(request.headers.get("range"), reference.bytes)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Length": str(end - start),
-        "X-Content-Type-Options": "nosniff",
-    }
-    if reference.sha256:
-        headers["ETag"] = f'"{reference.sha256}"'
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=304, headers={"ETag": headers["ETag"]})
-    if download_name:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(download_name)}"
-    partial = (start, end) != (0, reference.bytes)
-    if partial:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{reference.bytes}"
-    media_type = content_type or "application/octet-stream"
-    if request.method == "HEAD":
-        return Response(status_code=200, headers=headers, media_type=media_type)
-    stream = (
-        store.get(reference.bucket, reference.key, start=start, end=end)
-        if partial
-        else store.get(reference.bucket, reference.key, expected_sha256=reference.sha256 or None)
+    return await send_object(
+        request, service.store, reference, download_name, content_type=info.content_type or DEFAULT_CONTENT_TYPE
     )
-    return StreamingResponse(stream, status_code=206 if partial else 200, headers=headers, media_type=media_type)
-
-
-def _asked_range(header: str | None, size: int) -> tuple[int, int]:
-    """``(start, end)`` in bytes, end excluded. Raises a 416 problem for a range outside the object."""
-    match = _RANGE.fullmatch(header or "")
-    if not match or match.groups() == ("", ""):
-        return 0, size
-    first, last = match.groups()
-    if first == "":
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    if start >= size or end <= start:
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The range is outside the file",
-            detail=f"The file has {size} bytes; {header} was asked for.",
-            recovery=["Ask for bytes that exist, or for the whole file."],
-            status=416,
-            headers={"Content-Range": f"bytes */{size}"},
-        )
-    return start, end

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.results import api, api_downloads, api_forecasts
+from services.results import api, api_downloads, api_forecasts, api_plots, api_runs
 from services.results.closing import close_forgotten
 from services.results.filing import SUBSCRIPTION, Filing
 from services.results.forecasts import follow_sessions
 from services.results.handlers import on_model_failed
 from services.results.removal import finish_removals, on_session_deleted
+from services.results.store_watch import StoreWatch
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
 from shared.events.envelope import Envelope
@@ -23,7 +24,8 @@ _FILED_AT_ONCE = 2
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application of ``foretide serve results``."""
     service = Service("results", settings)
-    filing = Filing(service)
+    children = service.children("services.results.child", what="Making files of the results")
+    filing = Filing(service, children)
     service.bus.subscribe(SUBSCRIPTION, patient(filing.handle), prefetch=_FILED_AT_ONCE, give_up=filing.give_up)
     failed = Subscription("results", "model.failed", "event")
     service.bus.subscribe(failed, handled_once(service.database, failed.queue, ModelFailed, on_model_failed))
@@ -36,4 +38,8 @@ def create_app(settings: Settings) -> FastAPI:
     follow_sessions(service, service.database)
     service.every(settings.sweep_seconds, "close", lambda: close_forgotten(service.database))
     service.every(settings.sweep_seconds, "remove", lambda: finish_removals(service.database, service.store))
-    return service.application("results", [api.router, api_downloads.router, api_forecasts.router])
+    routers = [api.router, api_runs.router, api_plots.router, api_downloads.router, api_forecasts.router]
+    application = service.application("results", routers)
+    application.state.children = children
+    application.state.store_watch = StoreWatch()
+    return application

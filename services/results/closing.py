@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.results.comparison import Entry, leaderboard
+from services.results.served import serve_best
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import TrainingCompleted, TrainingFailed
@@ -44,13 +45,24 @@ async def close_if_ended(transaction: Transaction, run_id: UUID) -> None:
         await _fail(transaction, run, jobs)
 
 
+async def ranking_of(transaction: Transaction, run_id: UUID) -> list[dict[str, Any]]:
+    """The run's leaderboard, of what is stored of it now."""
+    jobs = await transaction.fetch(_FILED, run_id)
+    return _ranking(jobs, [job for job in jobs if job["result_id"] is not None])
+
+
+def _ranking(jobs: list[Record], filed: list[Record]) -> list[dict[str, Any]]:
+    return leaderboard([_entry(job, targets=_targets(jobs)) for job in filed])
+
+
 async def _complete(transaction: Transaction, run: Record, jobs: list[Record], filed: list[Record]) -> None:
-    ranking = leaderboard([_entry(job, targets=_targets(jobs)) for job in filed])
+    ranking = _ranking(jobs, filed)
     await _end(transaction, run, "completed", SessionStatus.COMPLETED, None)
     for job in filed:
         await transaction.execute(
             "update public.training_results set best_model = $2 where id = $1", job["result_id"], ranking[0]
         )
+    await serve_best(transaction, ranking[0])
     event = TrainingCompleted(
         session_id=run["session_id"],
         run_id=run["id"],

@@ -28,6 +28,24 @@ class ResultDocument(Document):
     model_performance: dict[str, Any] | None
 
 
+class ServedModel(Document):
+    """The model that answers forecasts of a target."""
+
+    target: str
+    job_id: UUID
+    model: str
+    run_id: UUID
+    run: int = Field(description="The run's number in its session.")
+    pinned: bool = Field(description="A person chose it: runs that complete do not move it.")
+    moved_at: datetime
+
+
+class ChooseServed(Document):
+    """Which model is to answer forecasts of its target."""
+
+    job_id: UUID | None = Field(description="Until it is changed; null: the best of the newest completed run again.")
+
+
 class ResultsDocument(Document):
     """A session's results, newest run first, with the newest run's comparison."""
 
@@ -35,8 +53,34 @@ class ResultsDocument(Document):
     run_id: UUID | None
     status: str = Field(description="Of the newest run: running, completed, failed or cancelled.")
     results: list[ResultDocument]
+    next_cursor: str | None = Field(description="Of the results; null on the last page.")
     best_model: dict[str, Any] | None
     comparison: list[dict[str, Any]] = Field(description="The newest run's models, best first.")
+    served: list[ServedModel]
+    data_available: bool = Field(
+        description="False while the object store does not answer: metadata is all there is for now."
+    )
+
+
+class ComparedRun(Document):
+    """One run and its models, best first."""
+
+    run_id: UUID
+    run: int = Field(description="Its number in its session.")
+    status: str
+    dataset_id: UUID
+    created_at: datetime
+    ended_at: datetime | None
+    models: list[dict[str, Any]]
+
+
+class RunComparison(Document):
+    """Runs side by side. ``comparable`` is false where their data sets differ: other windows, other errors."""
+
+    session_id: str
+    runs: list[ComparedRun]
+    comparable: bool
+    best_run: int | None = Field(description="The number of the one with the best model, where they are comparable.")
 
 
 class Visualization(Document):

@@ -21,6 +21,7 @@ from shared.delivery.inbox import first_time, handled, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import ModelTrained, Progress, Reference, ResultsStored
 from shared.problems import Problem, ProblemError, internal_problem
+from shared.runtime.child import Children
 from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.storage.keys import TRAINING_RESULTS
@@ -43,10 +44,10 @@ values ($1, $2, $3, $4, $5, true, $6) on conflict do nothing
 class Filing:
     """The handler of ``model.trained``."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, children: Children) -> None:
         self._service = service
         self._progress = ProgressSender(service.bus, source="results")
-        self._documents = service.children("services.results.document_child", what="Writing the results")
+        self._children = children
 
     async def handle(self, envelope: Envelope) -> None:
         """Store everything of one model, then say so; a redelivery finds it done."""
@@ -111,7 +112,8 @@ class Filing:
         with tempfile.TemporaryDirectory(prefix="foretide-results-") as temporary:
             folder = Path(temporary)
             await self._fetch(event, folder)
-            await self._documents.run({"folder": str(folder), "event": event.model_dump(mode="json")})
+            asked = {"work": "results", "folder": temporary, "event": event.model_dump(mode="json")}
+            await self._children.run(asked)
             self._tell(row, event, 60.0)
             stem = row["results_file_path"].removesuffix(".json.gz")
             model = next(folder.glob("model.*"))

@@ -1,4 +1,4 @@
-"""Plots of one trained model: its losses, and its forecasts beside what came."""
+"""A figure's data (see ``figures``) as a picture."""
 
 from __future__ import annotations
 
@@ -12,54 +12,64 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 _DOTS_PER_INCH = 100
-_SHOWN = 4
+_ALONE = (8.0, 4.5)
+_WIDTH, _PANEL_HEIGHT = 11.0, 2.6
+_MARKED_UP_TO = 30
+_LOOKS: dict[str, dict[str, Any]] = {
+    "actual": {"color": "black", "linewidth": 1.6},
+    "forecast": {"color": "tab:blue"},
+    "seasonal naive": {"color": "tab:gray", "linestyle": ":"},
+}
 
 
-def loss_curve(history: list[dict[str, Any]], model: str, path: Path) -> None:
-    """Training and validation loss by epoch, on a logarithmic axis."""
-    epochs = [entry["epoch"] for entry in history]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axis = figure.subplots()
-    marker = "o" if len(epochs) < 30 else ""
-    axis.plot(epochs, [entry["loss"] for entry in history], marker=marker, label="training")
-    validation = [entry["val_loss"] for entry in history]
-    if any(value is not None for value in validation):
-        axis.plot(epochs, [np.nan if v is None else v for v in validation], marker=marker, label="validation")
-    if all(entry["loss"] > 0 for entry in history):
-        axis.set_yscale("log")
-    axis.set(title=f"{model}: loss", xlabel="epoch", ylabel="mean squared error, scaled")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(alpha=0.3)
-    axis.legend()
-    _save(figure, path)
+def draw(described: dict[str, Any], path: Path) -> None:
+    """Write the figure as PNG. The same figure gives the same bytes."""
+    panels = described["panels"]
+    size = _ALONE if len(panels) == 1 else (_WIDTH, _PANEL_HEIGHT * len(panels))
+    figure = Figure(figsize=size, layout="constrained")
+    shared = described["shared_y"] and len(panels) > 1
+    axes = figure.subplots(len(panels), 1, squeeze=False, sharey="all" if shared else False)[:, 0]
+    for axis, panel in zip(axes, panels, strict=True):
+        _panel(axis, panel)
+        axis.set_ylabel(described["y_label"])
+        if described["log_y"]:
+            axis.set_yscale("log")
+    axes[-1].set_xlabel(described["x_label"])
+    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), ncols=4, loc="outside lower center")
+    figure.suptitle(described["title"])
+    # No software version in the file.
+    figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
 
-def predictions(arrays: dict[str, NDArray[Any]], model: str, target: str, unit: str | None, path: Path) -> None:
-    """Forecast with its 90 % interval, truth and seasonal naive for a few test windows, evenly chosen."""
-    count = len(arrays["reference_times"])
-    chosen = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
-    figure = Figure(figsize=(11, 2.6 * len(chosen)), layout="constrained")
-    for axis, window in zip(figure.subplots(len(chosen), 1, squeeze=False)[:, 0], chosen, strict=True):
-        times = (arrays["reference_times"][window] + arrays["offsets"]).astype("datetime64[ns]")
-        if "lower_90" in arrays:
-            low, high = arrays["lower_90"][window], arrays["upper_90"][window]
-            axis.fill_between(times, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="90 % interval")
-        axis.plot(times, arrays["truth"][window], color="black", linewidth=1.6, label="actual")
-        axis.plot(times, arrays["forecast"][window], color="tab:blue", label="forecast")
-        axis.plot(
-            times, arrays["baseline_seasonal_naive"][window], color="tab:gray", linestyle=":", label="seasonal naive"
-        )
+def _panel(axis: Any, panel: dict[str, Any]) -> None:
+    x = _places(panel["x"])
+    if panel["band"]:
+        lower, upper = _values(panel["band"]["lower"]), _values(panel["band"]["upper"])
+        axis.fill_between(x, lower, upper, color="tab:blue", alpha=0.2, linewidth=0, label=panel["band"]["name"])
+    for series in panel["series"]:
+        name, values = series["name"], _values(series["values"])
+        if panel["bars"]:
+            axis.bar(x, values, width=np.min(np.diff(x)) if len(x) > 1 else 1.0, label=name)
+        else:
+            marker = "o" if len(x) < _MARKED_UP_TO and name not in _LOOKS else ""
+            axis.plot(x, values, marker=marker, label=name, **_LOOKS.get(name, {}))
+    if x.dtype.kind == "M":
         locator = AutoDateLocator()
         axis.xaxis.set_major_locator(locator)
         axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axis.set_ylabel(unit or "original units")
-        axis.grid(alpha=0.3)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
-    figure.axes[-1].set_xlabel("UTC")
-    figure.suptitle(f"{model}: {target}, windows of the test part")
-    _save(figure, path)
+    elif not panel["bars"]:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if panel["title"]:
+        axis.set_title(panel["title"], fontsize="small", loc="left")
+    axis.grid(alpha=0.3)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    # No software version in the file: the same content gives the same bytes.
-    figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
+def _places(x: list[Any]) -> NDArray[Any]:
+    if x and isinstance(x[0], str):
+        return np.array([moment.removesuffix("Z") for moment in x], "datetime64[ms]")
+    return np.array(x, np.float64)
+
+
+def _values(values: list[float | None]) -> NDArray[Any]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.results.documents import ResultDocument, ResultsDocument
+from services.results.documents import ResultDocument, ResultsDocument, ServedModel
+from services.results.served import served_models
 from shared.database.pool import Record, Transaction
 from shared.problems import not_found
+from shared.web.documents import decode_cursor, encode_cursor
+
+_LIST = "results"
+# An old row may hold a whole document; it is looked at only when it is asked for.
+_COLUMNS = """id, session_id, user_id, run_id, job_id, status, results_file_path, file_size_bytes, compressed,
+    results_metadata, evaluation_metrics, model_performance, best_model, summary, artifacts, created_at, completed_at"""
 
 
-async def results_of(transaction: Transaction, session_id: str) -> ResultsDocument:
-    """The session's results, newest first, and the newest run's comparison."""
+async def results_of(
+    transaction: Transaction, session_id: str, *, limit: int, cursor: str | None, data_available: bool
+) -> ResultsDocument:
+    """A page of the session's results, newest first, with the newest run's comparison. Raises a problem for a cursor
+    that is none.
+    """
     run = await transaction.fetch_row(
         "select * from public.training_runs where session_id = $1 order by number desc limit 1", session_id
     )
+    before = decode_cursor(cursor, _LIST, datetime) if cursor else None
     rows = await transaction.fetch(
-        """select * from public.training_results where session_id = $1 and status <> 'deleting'
-           order by created_at desc, id""",
+        f"""select {_COLUMNS} from public.training_results where session_id = $1 and status <> 'deleting'
+            and ($2::timestamptz is null or (created_at, id::text) < ($2, $3))
+            order by created_at desc, id::text desc limit $4""",
         session_id,
+        *(before or (None, None)),
+        limit + 1,
     )
     completed = await transaction.fetch_value(
         """select envelope -> 'data' from public.session_events
@@ -26,13 +42,17 @@ async def results_of(transaction: Transaction, session_id: str) -> ResultsDocume
         session_id,
     )
     of_this_run = run is not None and completed is not None and completed["run_id"] == str(run["id"])
+    shown, last = rows[:limit], rows[limit - 1] if len(rows) > limit else None
     return ResultsDocument(
         session_id=session_id,
         run_id=run["id"] if run else None,
         status=run["status"] if run else "none",
-        results=[_document(row) for row in rows],
+        results=[_document(row) for row in shown],
+        next_cursor=encode_cursor(_LIST, last["created_at"], str(last["id"])) if last else None,
         best_model=completed["best_model"] if of_this_run else None,
         comparison=completed["evaluation_metrics"] if of_this_run else [],
+        served=[ServedModel(**row) for row in await served_models(transaction, session_id)],
+        data_available=data_available,
     )
 
 
@@ -41,7 +61,7 @@ async def find_result(transaction: Transaction, session_id: str, job_id: UUID | 
     if job_id is None:
         job_id = await _best_job(transaction, session_id)
     row = await transaction.fetch_row(
-        """select * from public.training_results where session_id = $1 and status = 'completed'
+        f"""select {_COLUMNS} from public.training_results where session_id = $1 and status = 'completed'
            and ($2::uuid is null or job_id = $2) order by created_at desc limit 1""",
         session_id,
         job_id,
@@ -49,6 +69,22 @@ async def find_result(transaction: Transaction, session_id: str, job_id: UUID | 
     if row is None:
         raise not_found("Stored result of session", session_id)
     return row
+
+
+async def stored_with(transaction: Transaction, row: Record) -> list[Record]:
+    """The stored results of the run that this one is of, itself among them."""
+    if row["run_id"] is None:
+        return [row]
+    return await transaction.fetch(
+        f"""select {_COLUMNS} from public.training_results where run_id = $1 and status = 'completed'
+            order by created_at, id""",
+        row["run_id"],
+    )
+
+
+async def results_for(transaction: Transaction, session_id: str, job_ids: list[UUID]) -> list[Record]:
+    """The stored results of these jobs, or of the best model. Raises a 404 problem."""
+    return [await find_result(transaction, session_id, job_id) for job_id in job_ids or (None,)]
 
 
 async def _best_job(transaction: Transaction, session_id: str) -> UUID | None:

@@ -5,6 +5,7 @@ create table public.served_models (
     user_id uuid not null,
     target text not null,
     job_id uuid not null references public.training_jobs (id) on delete cascade,
+    pinned boolean not null default false,
     moved_at timestamptz not null default now(),
     primary key (session_id, target)
 );
@@ -15,3 +16,4 @@ revoke all on public.served_models from anon, authenticated;
 grant select, insert, update, delete on public.served_models to service_role;
 grant select on public.served_models to authenticated;
 create policy own_rows on public.served_models for select to authenticated using ((select auth.uid()) = user_id);
+comment on column public.served_models.pinned is 'A person chose it: runs that complete do not move it.';

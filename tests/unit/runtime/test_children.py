@@ -17,7 +17,7 @@ from tests.waiting import until
         "services.upload.analyse_child",
         "services.upload.choose_child",
         "services.dataset.build_child",
-        "services.results.document_child",
+        "services.results.child",
     ],
 )
 async def test_nothing_that_is_copied_has_threads(module: str) -> None:
@@ -34,7 +34,7 @@ async def test_nothing_that_is_copied_has_threads(module: str) -> None:
 
 
 async def test_a_child_that_breaks_is_a_problem_and_nothing_of_it_is_left(tmp_path: object) -> None:
-    children = Children("services.results.document_child", what="Writing the results")
+    children = Children("services.results.child", what="Writing the results")
     earlier = {process.pid for process in psutil.Process().children()}
 
     with pytest.raises(ProblemError) as raised:

@@ -1,0 +1,80 @@
+"""Files that are made when they are asked for: a CSV file of forecasts, a plot as picture or data."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from shared.database.pool import Record
+from shared.events.payloads import Reference
+from shared.problems import Category, ProblemError, not_found
+from shared.runtime.child import Children
+from shared.storage.port import ObjectStore
+from shared.storage.transfer import get_file
+
+_FILES = {
+    "loss_curve": ("history",),
+    "error_by_step": ("evaluation",),
+    "predictions": ("evaluation", "scalers", "forecasts"),
+    "residuals": ("evaluation", "scalers", "forecasts"),
+}
+PLOTS = tuple(_FILES)
+
+
+def artifact(row: Record, name: str) -> Reference:
+    """Where a result keeps it. Raises a 404 problem."""
+    if name not in row["artifacts"]:
+        raise not_found("Artifact", name)
+    return Reference.model_validate(row["artifacts"][name])
+
+
+def table_of(row: Record) -> Reference:
+    """Where a result's Parquet table is. Raises a 404 problem for results that were stored before there were tables."""
+    if "table" in row["artifacts"]:
+        return artifact(row, "table")
+    raise ProblemError(
+        Category.NOT_FOUND,
+        title="This result has no table",
+        detail="It was stored before results were kept as Parquet tables.",
+        recovery=["Ask for format=json.gz, which every result has.", "Or train again."],
+    )
+
+
+async def forecasts_csv(store: ObjectStore, children: Children, row: Record) -> bytes:
+    """The forecasts of the test part. Raises a 404 problem where the result has no table."""
+    reference = table_of(row)
+    with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
+        folder = Path(name)
+        await _fetch(store, reference, folder / "table.parquet")
+        await children.run({"work": "csv", "folder": name})
+        return await anyio.Path(folder / "forecasts.csv").read_bytes()
+
+
+async def plot(
+    store: ObjectStore, children: Children, rows: list[Record], kind: str, form: str, options: dict[str, Any]
+) -> bytes:
+    """One plot of these models' results: PNG, or the JSON that it is drawn from. Raises a 404 problem, or one for
+    windows that are not there.
+    """
+    with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
+        folder = Path(name)
+        for place, row in enumerate(rows):
+            (folder / str(place)).mkdir()
+            for wanted in _FILES[kind]:
+                reference = artifact(row, wanted)
+                await _fetch(store, reference, folder / str(place) / Path(reference.key).name)
+        models = [{name: row["results_metadata"][key] for name, key in _NAMES.items()} for row in rows]
+        await children.run(
+            {"work": "plot", "folder": name, "plot": kind, "format": form, "models": models, "options": options}
+        )
+        return await anyio.Path(folder / f"plot.{form}").read_bytes()
+
+
+_NAMES = {"model": "model_type", "target": "target"}
+
+
+async def _fetch(store: ObjectStore, reference: Reference, path: Path) -> None:
+    await get_file(store, reference.bucket, reference.key, path, expected_sha256=reference.sha256)
