@@ -80,6 +80,10 @@ def predictions(
         )
     groups = [[model] for model in models] if separate else [list(models)]
     panels = [_window(group, window, axis, scaled) for window in chosen for group in groups]
+    if separate and len(models) > 1:
+        for place, panel in enumerate(panels):
+            one = models[place % len(models)]
+            panel["title"] += f", {one.model}, {one.target}"
     units = dict.fromkeys("scaled" if scaled else model.unit or "original units" for model in models)
     names, targets = dict.fromkeys(m.model for m in models), dict.fromkeys(m.target for m in models)
     title = f"{', '.join(names)}: {', '.join(targets)}, windows of the test part"

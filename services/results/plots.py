@@ -52,8 +52,9 @@ def _panel(axis: Any, panel: dict[str, Any]) -> None:
         if panel["bars"]:
             axis.bar(x, values, width=np.min(np.diff(x)) if len(x) > 1 else 1.0, label=name)
         else:
-            marker = "o" if len(x) < _MARKED_UP_TO and name not in _LOOKS else ""
-            axis.plot(x, values, marker=marker, label=name, **_LOOKS.get(name, {}))
+            look = _LOOKS.get("actual" if name.startswith("actual (") else name)
+            marker = "o" if len(x) < _MARKED_UP_TO and look is None else ""
+            axis.plot(x, values, marker=marker, label=name, **look or {})
     if x.dtype.kind == "M":
         locator = AutoDateLocator()
         axis.xaxis.set_major_locator(locator)

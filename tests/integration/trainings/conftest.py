@@ -14,6 +14,7 @@ from shared.storage.open import open_store
 from tests.integration.apps import running, settings_for
 from tests.integration.outboxes import forget_earlier_work
 from tests.integration.replicas import Replica
+from tests.integration.trainings.stored import Stored, stored_runs
 from tests.integration.trainings.trainer import WORKER, Trainer
 
 
@@ -41,3 +42,9 @@ async def workers(servers: LocalServers, tmp_path: Path) -> AsyncIterator[Callab
     yield make
     for worker in made:
         await worker.stop()
+
+
+@pytest.fixture(scope="module")
+async def stored(servers: LocalServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
+    async with stored_runs(servers, tmp_path_factory.mktemp("stored")) as runs:
+        yield runs

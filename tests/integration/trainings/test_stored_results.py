@@ -7,104 +7,23 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import keras
 import numpy as np
 import pytest
-from fastapi import FastAPI
 
-from foretide.stack.servers import LocalServers
-from services.results.app import create_app
 from services.results.columnar import open_table
-from services.trainer.app import create_api
 from shared.database.pool import Database
 from shared.storage.errors import StoreUnavailable
-from shared.storage.open import open_store
-from shared.storage.port import ObjectStore
-from tests.integration.apps import caller, running, settings_for
-from tests.integration.conftest import Owned
-from tests.integration.outboxes import forget_earlier_work
-from tests.integration.replicas import Replica
-from tests.integration.training import with_stored_dataset
-from tests.integration.trainings.trainer import WORKER
-from tests.waiting import until
+from tests.integration.apps import caller
+from tests.integration.trainings.stored import Stored
 
 pytestmark = pytest.mark.integration
-
-RUNS = (
-    [{"kind": "Linear"}, {"kind": "Dense", "layers": 1, "units": 8, "epochs": 2}],
-    [{"kind": "DLinear"}],
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A session with two completed runs, and the results service that has filed them."""
-
-    owned: Owned
-    results: FastAPI
-    servers: LocalServers
-    store: ObjectStore
-
-    def client(self) -> httpx.AsyncClient:
-        return caller(self.results, self.servers, self.owned.user_id)
-
-    async def get(self, path: str, **options: Any) -> httpx.Response:
-        async with self.client() as client:
-            return await client.get(path.replace("SESSION", self.owned.session_id), **options)
-
-    async def job(self, model: str) -> str:
-        """The id of the only job of that kind."""
-        found = (await self.get("/api/training/results/SESSION")).json()["results"]
-        [job_id] = [one["jobId"] for one in found if one["resultsMetadata"]["model_type"] == model]
-        return job_id
-
-
-@pytest.fixture(scope="module")
-async def stored(servers: LocalServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
-    folder = tmp_path_factory.mktemp("stored")
-    settings = settings_for(servers)
-    database = Database(servers.database_url, pool_size=2)
-    await forget_earlier_work(servers)
-    worker = Replica("trainer-worker", servers, folder / "worker.log", WORKER)
-    worker.start()
-    await database.open()
-    try:
-        async with (
-            open_store(settings.store_url, public_url="http://test", signing_secret=servers.signing_secret) as store,
-            running(create_api(settings)) as trainer,
-            running(create_app(settings)) as results,
-        ):
-            owned = await with_stored_dataset(database, store, folder)
-            async with caller(trainer, servers, owned.user_id) as client:
-                for number, models in enumerate(RUNS, 1):
-                    path = f"/api/training/train-models/{owned.session_id}"
-                    answer = await client.post(path, json={"models": models})
-                    assert answer.status_code == 202, answer.text
-                    await until(_completed(database, owned, number), seconds=120, what=f"run {number} completed")
-            yield Stored(owned, results, servers, store)
-    finally:
-        await database.close()
-        await worker.stop()
-
-
-def _completed(database: Database, owned: Owned, number: int) -> Callable[[], Awaitable[bool]]:
-    async def completed() -> bool:
-        async with database.transaction() as transaction:
-            status = await transaction.fetch_value(
-                "select status from training_runs where session_id = $1 and number = $2", owned.session_id, number
-            )
-        assert status in ("running", "completed"), status
-        return status == "completed"
-
-    return completed
 
 
 async def test_000_53_the_document_the_table_and_the_trainers_arrays_say_the_same(
@@ -312,6 +231,44 @@ async def test_metadata_answer_while_the_store_is_away_and_say_so_and_data_are_r
     assert metadata.json()["dataAvailable"] is False
     assert len(metadata.json()["results"]) == 3
     assert (data.status_code, data.json()["category"]) == (503, "STORAGE_UNAVAILABLE")
+
+
+async def test_f39_a_results_row_stays_small_whatever_is_stored(stored: Stored, database: Database) -> None:
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch(
+            """select results, length(result::text) as characters, file_size_bytes from training_results result
+               where session_id = $1""",
+            stored.owned.session_id,
+        )
+    assert len(rows) == 3
+    for row in rows:
+        assert row["results"] is None
+        assert row["characters"] < 20_000 < row["file_size_bytes"]
+
+
+async def test_f40_lists_stay_small_and_what_is_large_is_streamed_or_has_a_url(stored: Stored) -> None:
+    listed = await stored.get("/api/training/results/SESSION")
+    too_many = await stored.get("/api/training/results/SESSION", params={"limit": 1000})
+
+    assert len(listed.content) < 64_000
+    assert too_many.status_code == 422
+    plots = (await stored.get("/api/training/visualizations/SESSION")).json()["items"]
+    assert all(plot["url"] and plot["dataBase64"] is None for plot in plots)
+
+
+async def test_f44_f48_what_is_stored_is_listed_by_name_and_none_of_it_is_a_pickle(
+    stored: Stored, database: Database
+) -> None:
+    async with database.transaction() as transaction:
+        rows = await transaction.fetch(
+            "select artifacts from training_results where session_id = $1", stored.owned.session_id
+        )
+    for row in rows:
+        assert {"document", "table", "model", "scalers", "loss_curve", "predictions"} <= row["artifacts"].keys()
+        for kept in row["artifacts"].values():
+            assert kept["key"].rpartition(".")[2] in {"json", "gz", "parquet", "npz", "keras", "h5", "skops", "png"}
+            head = b"".join([block async for block in stored.store.get(kept["bucket"], kept["key"], start=0, end=2)])
+            assert head != b"\x80\x04", "a pickle begins so"
 
 
 @pytest.mark.parametrize(
