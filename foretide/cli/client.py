@@ -107,10 +107,13 @@ async def save_results(client: Client, session_id: str, found: dict[str, Any], f
         if entry["status"] != "completed":
             continue
         job_id, kind = entry["jobId"], entry["resultsMetadata"]["model_type"]
-        document = folder / f"{kind}_{job_id[:8]}_results.json.gz"
-        saved.append(await client.download(f"{base}/download", document, jobId=job_id))
-        suffix = "keras" if kind == "Dense" else "skops"
-        saved.append(await client.download(f"{base}/models/{job_id}", folder / f"{kind}_{job_id[:8]}.{suffix}"))
+        name = f"{kind}_{job_id[:8]}"
+        for form in entry["formats"]:
+            # A zip file holds the others, of the whole run.
+            if form != "zip":
+                file = folder / f"{name}_{'forecasts' if form == 'csv' else 'results'}.{form}"
+                saved.append(await client.download(f"{base}/download", file, jobId=job_id, format=form))
+        saved.append(await client.download(f"{base}/models/{job_id}", folder / name))
     for plot in await client.plots(session_id):
         owner = f"{plot['jobId'][:8]}_" if plot["jobId"] else ""
         saved.append(await client.download(plot["url"], folder / f"{owner}{plot['plotName']}.png"))

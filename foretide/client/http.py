@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from shared.problems import Category, Problem, ProblemError
 
 CHUNK_BYTES = 1024 * 1024
 _PARALLEL_CHUNKS = 4
+_FILE_NAME = re.compile(r'filename="([^"]*)"')
 _AWAY_SECONDS = 20.0
 _AWAY_STATUSES = (502, 503)
 _LATER_STATUSES = (409, 429)
@@ -117,14 +119,7 @@ class Client:
 
     async def sessions(self) -> list[dict[str, Any]]:
         """All of my sessions, newest first."""
-        found: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = await self.call("GET", "/api/training/sessions", params={"cursor": cursor} if cursor else None)
-            found.extend(page["items"])
-            cursor = page["nextCursor"]
-            if cursor is None:
-                return found
+        return await self._pages("/api/training/sessions")
 
     async def status(self, session_id: str) -> dict[str, Any]:
         """Phase, jobs and progress."""
@@ -136,20 +131,31 @@ class Client:
 
     async def plots(self, session_id: str) -> list[dict[str, Any]]:
         """Names and signed URLs of the session's plots."""
-        page = await self.call("GET", f"/api/training/visualizations/{session_id}")
-        items: list[dict[str, Any]] = page["items"]
-        return items
+        return await self._pages(f"/api/training/visualizations/{session_id}")
 
     async def download(self, path_or_url: str, target: Path, **parameters: str) -> Path:
-        """Stream a file to ``target``."""
+        """Stream a file to ``target``, which gets the suffix of the answer's file name if it has none; its path."""
         async with self._http.stream("GET", path_or_url, params=parameters or None) as answer:
             if answer.is_error:
                 await answer.aread()
                 raise _problem(answer)
+            if not target.suffix and (named := _FILE_NAME.search(answer.headers.get("content-disposition", ""))):
+                target = target.with_suffix(Path(named[1]).suffix)
             async with await anyio.open_file(target, "wb") as file:
                 async for block in answer.aiter_raw():
                     await file.write(block)
         return target
+
+    async def _pages(self, path: str) -> list[dict[str, Any]]:
+        """All entries of a paged list."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self.call("GET", path, params={"cursor": cursor} if cursor else None)
+            found.extend(page["items"])
+            cursor = page["nextCursor"]
+            if cursor is None:
+                return found
 
     async def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         """One call; its JSON answer. Repeated while Foretide is away for a moment: a key makes that harmless.

@@ -65,6 +65,7 @@ async def download(
     if delivery == "redirect":
         return await _redirect(service, row, format_, name)
     if format_ == "zip":
+        table_of(row)
         return await _zip(service, of_run, name)
     if format_ == "csv":
         text = await forecasts_csv(service.store, request.app.state.children, row)
@@ -119,7 +120,7 @@ async def model(
     session_id: SessionId,
     job_id: Annotated[UUID, Path(alias="jobId")],
     format_: Annotated[
-        Literal["keras", "skops", "json", "h5", "scalers", "scalers.skops"] | None,
+        Literal["keras", "skops", "npz", "json", "zip", "h5", "scalers", "scalers.skops"] | None,
         Query(alias="format", description="Unless given, the format that the model's kind is kept in."),
     ] = None,
 ) -> Response:

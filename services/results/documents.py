@@ -23,6 +23,7 @@ class ResultDocument(Document):
     results_file_path: str | None
     file_size_bytes: int | None
     compressed: bool
+    formats: list[Literal["json.gz", "parquet", "csv", "zip"]] = Field(description="In which it can be downloaded.")
     results_metadata: dict[str, Any]
     evaluation_metrics: dict[str, Any] | None
     model_performance: dict[str, Any] | None

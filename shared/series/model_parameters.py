@@ -76,9 +76,16 @@ def parse_model(document: dict[str, Any]) -> ModelParameters:
         raise ProblemError(
             Category.DATA_VALIDATION,
             title="A model's parameter is not right",
-            detail=f"{kind}.{name}: {fault['msg']} (got {fault.get('input')!r:.200}).",
+            detail=f"{kind}.{name}: {_said(fault)} (got {fault.get('input')!r:.200}).",
             recovery=[_what_is_taken(kind, name)],
         ) from error
+
+
+def _said(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "There is no such parameter"
+    message: str = fault["msg"]
+    return message.removeprefix("Value error, ")
 
 
 def _what_is_taken(kind: str, name: str) -> str:

@@ -62,6 +62,7 @@ async def test_000_76_a_document_in_its_row_is_read_the_same_way(
     tag = {"If-None-Match": inline.headers["etag"]}
 
     assert listed.json()["results"][0]["resultsMetadata"] == METADATA
+    assert listed.json()["results"][0]["formats"] == ["json.gz"]
     assert inline.json() == json.loads(gzip.decompress(packed.content)) == DOCUMENT
     assert (await get(results, servers, owned, "results/SESSION?include=data", headers=tag)).status_code == 304
 
@@ -85,7 +86,7 @@ async def test_000_76_a_document_at_a_path_without_a_checksum_is_read_with_range
     assert redirect.status_code == 302
 
 
-@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("form", ["parquet", "csv", "zip"])
 async def test_what_an_old_result_does_not_have_is_said_with_what_it_has(
     form: str, servers: LocalServers, database: Database, results: FastAPI
 ) -> None:

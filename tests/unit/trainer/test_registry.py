@@ -178,3 +178,22 @@ def test_older_names_of_models_are_understood(given: str, meant: str) -> None:
 @pytest.mark.parametrize("given, meant", [("Keine", "linear"), ("none", "linear"), ("ReLU", "relu"), ("TANH", "tanh")])
 def test_older_names_of_activations_are_understood(given: str, meant: str) -> None:
     assert parse_model({"kind": "Dense", "activation": given}).model_dump()["activation"] == meant
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"kind": "Dense", "unitz": 3}, "Dense.unitz: There is no such parameter (got 3)."),
+        ({"kind": "Dense", "units": "many"}, "Dense.units: Input should be a valid integer"),
+        ({"kind": "Dense", "units": 10_000_000}, "Dense.units: Input should be less than or equal to 4096"),
+        ({"kind": "Dense", "layers": []}, "Dense.layers: a list of layers has 1 to 16 entries"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_taken(model: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProblemError) as raised:
+        parse_model(model)
+
+    problem = raised.value.problem
+    assert problem.category is Category.DATA_VALIDATION
+    assert problem.detail.startswith(said)
+    assert "learning_rate" in problem.recovery[0]
