@@ -68,8 +68,9 @@ async def download(
         table_of(row)
         return await _zip(service, of_run, name)
     if format_ == "csv":
-        text = await forecasts_csv(service.store, request.app.state.children, row)
-        return Response(text, media_type="text/csv", headers={"Content-Disposition": content_disposition(name)})
+        text = await begun(forecasts_csv(service.store, request.app.state.children, row))
+        headers = {"Content-Disposition": content_disposition(name)}
+        return StreamingResponse(text, media_type="text/csv", headers=headers)
     if format_ == "parquet":
         return await send_object(request, service.store, table_of(row), name, content_type=_PARQUET)
     return await send_document(request, service.database, service.store, row, name)

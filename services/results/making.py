@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import aiofiles
 import anyio
 
 from shared.database.pool import Record
@@ -15,6 +17,7 @@ from shared.runtime.child import Children
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file
 
+_BLOCK = 1024 * 1024
 _FILES = {
     "loss_curve": ("history",),
     "error_by_step": ("evaluation",),
@@ -43,14 +46,16 @@ def table_of(row: Record) -> Reference:
     )
 
 
-async def forecasts_csv(store: ObjectStore, children: Children, row: Record) -> bytes:
-    """The forecasts of the test part. Raises a 404 problem where the result has no table."""
+async def forecasts_csv(store: ObjectStore, children: Children, row: Record) -> AsyncGenerator[bytes, None]:
+    """The forecasts of the test part, in blocks. Raises a 404 problem where the result has no table."""
     reference = table_of(row)
     with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
         folder = Path(name)
         await _fetch(store, reference, folder / "table.parquet")
         await children.run({"work": "csv", "folder": name})
-        return await anyio.Path(folder / "forecasts.csv").read_bytes()
+        async with aiofiles.open(folder / "forecasts.csv", "rb") as file:
+            while block := await file.read(_BLOCK):
+                yield block
 
 
 async def plot(
