@@ -1,0 +1,458 @@
+"""Store and rows compared, on both stores: nobody's objects go, claimed ones stay, missing ones are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from foretide.stack.ports import Ports
+from foretide.stack.seaweedfs import SeaweedServer
+from foretide.stack.servers import LocalServers
+from services.results.reconciliation import orphans
+from services.results.reconciliation.claims import unclaimed
+from services.results.reconciliation.reconcile import reconcile
+from services.results.reconciliation.report import Report, Tallies
+from shared.database.pool import Database
+from shared.storage.errors import StoreUnavailable
+from shared.storage.keys import (
+    BUCKETS,
+    FORECAST_UPLOADS,
+    ML_ARTIFACTS,
+    TRAINING_DATASETS,
+    TRAINING_FILES,
+    TRAINING_RESULTS,
+    UPLOAD_STAGING,
+)
+from shared.storage.open import open_store
+from shared.storage.port import ObjectStore
+from tests.integration.conftest import Owned, make_session
+from tests.integration.stored import FailingStore, Key, finished_run, insert, listed, put
+
+pytestmark = pytest.mark.integration
+
+AT_ONCE = timedelta(0)
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+async def s3_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    directory = tmp_path_factory.mktemp("seaweedfs")
+    (directory / "logs").mkdir()
+    server = SeaweedServer(directory, Ports(directory / "ports.json"))
+    await server.start()
+    yield server.url
+    await server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    url: str = request.getfixturevalue("s3_url") if request.param == "s3" else f"file://{tmp_path}/objects"
+    return url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[ObjectStore]:
+    async with open_store(store_url, public_url="", signing_secret="unused") as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+async def nothing_else(servers: LocalServers) -> None:
+    """No rows of other tests: a reconciliation looks at all there are."""
+    owner = await asyncpg.connect(servers.database_superuser_url)
+    try:
+        await owner.execute("truncate public.training_sessions, public.uploads, public.forecast_jobs cascade")
+    finally:
+        await owner.close()
+
+
+@dataclass
+class World:
+    """What was put there: objects by what becomes of them."""
+
+    owned: Owned
+    claimed: set[Key] = field(default_factory=set)
+    orphaned: set[Key] = field(default_factory=set)
+    foreign: set[Key] = field(default_factory=set)
+
+
+async def make_world(database: Database, store: ObjectStore) -> World:
+    """Every kind of row that claims objects, each with objects that are its own and objects that are nobody's."""
+    owned = await make_session(database, status="completed")
+    world = World(owned)
+    user, session = owned.user_id, owned.session_id
+
+    async def claimed(bucket: str, key: str) -> dict[str, Any]:
+        world.claimed.add((bucket, key))
+        return await put(store, bucket, key)
+
+    async def nobodys(bucket: str, *keys: str) -> None:
+        world.orphaned.update((bucket, key) for key in keys)
+        for key in keys:
+            await put(store, bucket, key)
+
+    # Uploads under way, and one that is whole.
+    staging, whole = uuid4(), uuid4()
+    upload = {
+        "user_id": user,
+        "file_name": "a.csv",
+        "file_type": "input",
+        "total_chunks": 2,
+        "expires_at": await _in_a_day(database),
+    }
+    await insert(database, "uploads", **upload, upload_id="open", storage_id=staging)
+    await claimed(UPLOAD_STAGING, f"{staging}/00000000-{'0' * 64}")
+    await claimed(TRAINING_FILES, f"{user}/{staging}/raw.csv")
+    raw = await claimed(TRAINING_FILES, f"{user}/{whole}/raw.csv")
+    canonical = await claimed(TRAINING_FILES, f"{user}/{whole}/canonical.parquet")
+    read = {"raw": raw, "canonical": canonical}
+    await insert(
+        database, "uploads", **upload, upload_id="whole", storage_id=whole, status="completed", staged=False, **read
+    )
+    await nobodys(UPLOAD_STAGING, f"{whole}/late", f"{uuid4()}/part")
+    await nobodys(TRAINING_FILES, f"{user}/{whole}/other", f"{user}/{uuid4()}/raw.csv")
+
+    # A session's file, which is being read for the third time.
+    folder = f"{user}/{uuid4()}"
+    raw = await claimed(TRAINING_FILES, f"{folder}/raw.csv")
+    canonical = await claimed(TRAINING_FILES, f"{folder}/canonical-1.parquet")
+    await claimed(TRAINING_FILES, f"{folder}/canonical-3.parquet")
+    await insert(
+        database,
+        "training_files",
+        session_id=session,
+        user_id=user,
+        file_name="a.csv",
+        file_type="input",
+        file_size=1,
+        storage_path=raw["key"],
+        sha256=raw["sha256"],
+        raw=raw,
+        canonical=canonical,
+        analysis={},
+        reading=1,
+        last_reading=3,
+    )
+    await nobodys(TRAINING_FILES, f"{folder}/canonical.parquet", f"{folder}/canonical-2.parquet")
+
+    # A forecast job: its folder is its own.
+    job = uuid4()
+    raw = await claimed(FORECAST_UPLOADS, f"{user}/{job}/input.csv")
+    await claimed(FORECAST_UPLOADS, f"{user}/{job}/canonical-{uuid4().hex}.parquet")
+    await insert(
+        database,
+        "forecast_jobs",
+        id=job,
+        user_id=user,
+        file_name="a.csv",
+        input_file_path=raw["key"],
+        raw=raw,
+        canonical=raw,
+        analysis={},
+        expires_at=await _in_a_day(database),
+    )
+    await nobodys(FORECAST_UPLOADS, f"{user}/{uuid4()}/input.csv")
+
+    await _datasets(database, world, claimed, nobodys)
+    await _jobs_and_results(database, store, world, claimed, nobodys)
+    for bucket, key in (
+        (ML_ARTIFACTS, "exports/a.csv"),
+        (UPLOAD_STAGING, "readme.txt"),
+        (TRAINING_DATASETS, "a/b.npz"),
+    ):
+        world.foreign.add((bucket, key))
+        await put(store, bucket, key)
+    return world
+
+
+async def _datasets(database: Database, world: World, claimed: Any, nobodys: Any) -> None:
+    user, session = world.owned.user_id, world.owned.session_id
+    for status in ("ready", "running", "failed"):
+        dataset = uuid4()
+        path = f"{user}/datasets/{dataset}"
+        names = {"dataset": f"{path}.npz", "manifest": f"{path}.manifest.json", "scalers": f"{path}.scalers.skops"}
+        references: dict[str, Any] = {}
+        if status == "failed":
+            await nobodys(TRAINING_DATASETS, *names.values())
+        else:
+            references = {name: await claimed(TRAINING_DATASETS, key) for name, key in names.items()}
+        if status == "ready":
+            references["violin_load"] = await claimed(TRAINING_RESULTS, f"{session}/plots/violin_load.png")
+        await insert(
+            database,
+            "training_datasets",
+            id=dataset,
+            session_id=session,
+            user_id=user,
+            name="d",
+            storage_path=names["dataset"],
+            configuration={},
+            status=status,
+            metadata={"references": references} if status == "ready" else {},
+        )
+    # Plots are stored before the dataset that is being made names them.
+    await claimed(TRAINING_RESULTS, f"{session}/plots/violin_new.png")
+    await nobodys(TRAINING_DATASETS, f"{user}/datasets/{uuid4()}.npz")
+
+
+async def _jobs_and_results(database: Database, store: ObjectStore, world: World, claimed: Any, nobodys: Any) -> None:
+    owned = world.owned
+    user, session = owned.user_id, owned.session_id
+    before = await listed(store, BUCKETS)
+    run_id = await finished_run(database, store, owned, 1, days_ago=1)
+    world.claimed |= await listed(store, BUCKETS) - before
+    async with database.transaction() as transaction:
+        trained = await transaction.fetch_value("select id from training_jobs where run_id = $1", run_id)
+    jobs = {status: uuid4() for status in ("running", "failed", "stopping")}
+    for position, (status, job_id) in enumerate(jobs.items(), start=1):
+        await insert(
+            database,
+            "training_jobs",
+            id=job_id,
+            run_id=run_id,
+            session_id=session,
+            user_id=user,
+            position=position,
+            model="Linear",
+            target="load",
+            parameters={},
+            status="cancelled" if status == "stopping" else status,
+            lease_until=None if status == "failed" else await _in_a_day(database),
+        )
+    models = f"models/{session}"
+    await claimed(ML_ARTIFACTS, f"{models}/{jobs['running']}/checkpoints/1/3.npz")
+    await claimed(ML_ARTIFACTS, f"{models}/{jobs['stopping']}/1/model.keras")
+    await nobodys(ML_ARTIFACTS, f"{models}/{jobs['failed']}/1/model.keras", f"{models}/{trained}/2/model.skops")
+    await nobodys(ML_ARTIFACTS, f"{models}/{uuid4()}/1/model.keras", f"models/{uuid4()}/{trained}/1/model.skops")
+
+    filing = uuid4()
+    stamp = "20240102_000000"
+    path = f"{session}/training_results_{stamp}.json.gz"
+    await insert(database, "training_results", session_id=session, user_id=user, job_id=filing, results_file_path=path)
+    for name in (path, f"{session}/model_{stamp}.keras", f"{session}/plots/{filing}/loss_curve.png"):
+        await claimed(TRAINING_RESULTS, name)
+    await nobodys(
+        TRAINING_RESULTS,
+        f"{session}/training_results_20230101_000000.json.gz",
+        f"{session}/model_20230101_000000.keras",
+        f"{session}/plots/{trained}/of_old.png",
+        f"{uuid4()}/training_results_{stamp}.json.gz",
+    )
+
+
+async def _in_a_day(database: Database) -> Any:
+    async with database.transaction() as transaction:
+        return await transaction.fetch_value("select now() + interval '1 day'")
+
+
+def total(tallies: Tallies) -> int:
+    return sum(tally.count for tally in tallies.values())
+
+
+async def test_f45_what_no_row_claims_is_removed_past_its_grace_and_nothing_else(
+    database: Database, store: ObjectStore
+) -> None:
+    before = await listed(store, BUCKETS)
+    world = await make_world(database, store)
+    everything = world.claimed | world.orphaned | world.foreign
+
+    dry = await reconcile(database, store, grace=AT_ONCE, dry_run=True)
+    assert await listed(store, BUCKETS) - before == everything
+    assert (total(dry.orphaned), total(dry.removed), dry.consistent) == (len(world.orphaned), 0, False)
+
+    early = await reconcile(database, store, grace=A_DAY, dry_run=False)
+    assert await listed(store, BUCKETS) - before == everything, "all of it is newer than a day"
+    assert (total(early.orphaned), total(early.recent)) == (0, len(world.orphaned))
+
+    real = await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert await listed(store, BUCKETS) - before == world.claimed | world.foreign
+    assert total(real.removed) == len(world.orphaned)
+    assert world.foreign <= await listed(store, BUCKETS), "what is not named as Foretide names objects is not judged"
+
+    again = await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert total(again.orphaned) == 0
+
+
+async def test_a_row_without_its_object_is_told_and_a_result_says_so_until_the_object_is_back(
+    database: Database, store: ObjectStore
+) -> None:
+    world = await make_world(database, store)
+    session_id = world.owned.session_id
+    rows = await row_counts(database)
+    ends = {
+        "uploads": "/raw.csv",
+        "training_files": "/canonical-1.parquet",
+        "forecast_jobs": "/input.csv",
+        "training_datasets": ".scalers.skops",
+        "training_jobs": "/1/model.skops",
+        "training_results": ".json.gz",
+        "training_visualizations": "/loss_curve.png",
+    }
+    named = await named_objects(database, world.owned)
+    gone = {table: next(n for n in sorted(named[table]) if n[1].endswith(end)) for table, end in ends.items()}
+    for bucket, key in gone.values():
+        await store.delete_many(bucket, [key])
+
+    dry = await reconcile(database, store, grace=A_DAY, dry_run=True)
+    assert await result_status(database, session_id) == ("completed", None)
+    assert told(dry) == {table: {"/".join(name)} for table, name in gone.items()}
+
+    report = await reconcile(database, store, grace=A_DAY, dry_run=False)
+    assert (report.consistent, told(report)) == (False, told(dry))
+    assert await row_counts(database) == rows, "no row is removed"
+    status, summary = await result_status(database, session_id)
+    assert (status, summary["problem"]["title"]) == ("failed", "Stored results are missing")
+    assert gone["training_results"][1] in summary["problem"]["detail"]
+
+    for bucket, key in gone.values():
+        await put(store, bucket, key)
+    restored = await reconcile(database, store, grace=A_DAY, dry_run=False)
+    assert (restored.results_restored, told(restored)) == (1, {})
+    assert await result_status(database, session_id) == ("completed", None)
+
+
+async def test_what_is_claimed_while_the_store_is_gone_through_is_not_removed(
+    database: Database, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(database, store)
+    storage_id = uuid4()
+    await put(store, UPLOAD_STAGING, f"{storage_id}/part")
+    expires = await _in_a_day(database)
+    looks = 0
+
+    async def claimed_after_the_first_look(where: Database, bucket: str, keys: list[str]) -> set[str]:
+        nonlocal looks
+        found = await unclaimed(where, bucket, keys)
+        if f"{storage_id}/part" in found:
+            looks += 1
+            await insert(
+                database,
+                "uploads",
+                user_id=world.owned.user_id,
+                upload_id="late",
+                file_name="a.csv",
+                file_type="input",
+                total_chunks=1,
+                expires_at=expires,
+                storage_id=storage_id,
+            )
+        return found
+
+    monkeypatch.setattr(orphans, "unclaimed", claimed_after_the_first_look)
+    await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert looks == 1
+    assert (UPLOAD_STAGING, f"{storage_id}/part") in await listed(store, [UPLOAD_STAGING])
+
+
+async def test_a_store_that_has_nothing_of_what_the_rows_name_is_not_touched(
+    database: Database, tmp_path: Path
+) -> None:
+    """A wrong address, a folder that is not mounted, a database restored from nothing."""
+    async with open_store(f"file://{tmp_path}/first", public_url="", signing_secret="unused") as right:
+        world = await make_world(database, right)
+    async with open_store(f"file://{tmp_path}/other", public_url="", signing_secret="unused") as wrong:
+        await put(wrong, UPLOAD_STAGING, f"{uuid4()}/part")
+        report = await reconcile(database, wrong, grace=AT_ONCE, dry_run=False)
+        assert (report.unrelated, report.consistent, total(report.orphaned)) == (True, False, 1)
+        assert len(await listed(wrong, BUCKETS)) == 1
+    assert (await result_status(database, world.owned.session_id))[0] == "completed"
+
+
+async def test_a_store_that_goes_away_meanwhile_is_gone_on_with_when_it_is_back(
+    database: Database, tmp_path: Path
+) -> None:
+    store = FailingStore(tmp_path / "objects", public_url="", signing_secret="unused")
+    world = await make_world(database, store)
+    store.goes_after(3)
+    with pytest.raises(StoreUnavailable):
+        await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert len(await listed(store, BUCKETS)) == len(world.claimed | world.orphaned | world.foreign) - 3
+    store.back()
+    await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert await listed(store, BUCKETS) == world.claimed | world.foreign
+
+
+async def test_the_command_tells_and_its_exit_status_says_whether_all_is_well(
+    servers: LocalServers, database: Database, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path}/objects"
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(open_store(url, public_url="", signing_secret="unused"))
+        world = await make_world(database, store)
+
+        async def command(*arguments: str) -> tuple[int | None, str]:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "foretide", "storage", "reconcile", *arguments),
+                env={**os.environ, "FORETIDE_DATABASE_URL": servers.database_url, "FORETIDE_STORE_URL": url},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            answer, _ = await process.communicate()
+            return process.returncode, answer.decode()
+
+        code, text = await command("--dry-run", "--grace", "0", "--json")
+        answer = json.loads(text)
+        assert (code, answer["dry_run"], answer["consistent"]) == (3, True, False)
+        assert sum(tally["count"] for tally in answer["orphaned"].values()) == len(world.orphaned)
+        assert world.orphaned <= await listed(store, BUCKETS)
+        code, text = await command("--grace", "0")
+        assert not world.orphaned & await listed(store, BUCKETS)
+        assert "removed" in text
+
+
+def told(report: Report) -> dict[str, set[str]]:
+    """By table, the objects that its rows miss."""
+    return {table: {example.partition(" ")[0] for example in tally.examples} for table, tally in report.missing.items()}
+
+
+async def result_status(database: Database, session_id: str) -> tuple[str, Any]:
+    """Of the session's one result that is not being stored."""
+    async with database.transaction() as transaction:
+        row = await transaction.fetch_row(
+            "select status, summary from training_results where session_id = $1 and status <> 'storing'", session_id
+        )
+    assert row is not None
+    return row["status"], row["summary"]
+
+
+TABLES = (
+    "uploads",
+    "training_files",
+    "forecast_jobs",
+    "training_datasets",
+    "training_jobs",
+    "training_results",
+    "training_visualizations",
+)
+
+
+async def row_counts(database: Database) -> dict[str, int]:
+    async with database.transaction() as transaction:
+        return {t: await transaction.fetch_value(f"select count(*) from public.{t}") for t in TABLES}
+
+
+async def named_objects(database: Database, owned: Owned) -> dict[str, set[Key]]:
+    """What each table's rows of this user name, as their own columns say it."""
+    named: dict[str, set[Key]] = {table: set() for table in TABLES}
+    async with database.transaction() as transaction:
+        for table in TABLES:
+            for row in await transaction.fetch(f"select * from public.{table} where user_id = $1", owned.user_id):
+                documents: list[Any] = [row[name] for name in ("raw", "canonical") if row.get(name)]
+                documents += (row.get("artifacts") or {}).values()
+                documents += (row.get("metadata") or {}).get("references", {}).values()
+                own = [d for d in documents if table != "training_results" or d["bucket"] == TRAINING_RESULTS]
+                named[table] |= {(d["bucket"], d["key"]) for d in own}
+                if table == "training_visualizations":
+                    named[table].add((TRAINING_RESULTS, row["storage_path"]))
+    return named
