@@ -61,8 +61,11 @@ async def finish_removal(database: Database, store: ObjectStore, session_id: str
 async def remove_rows(transaction: Transaction, session_id: str, rows: list[Record], objects: int) -> ResultsRemoved:
     """Remove the rows of results whose objects are gone, and say so once, whoever else is at it."""
     removed = await transaction.fetch(
-        "delete from public.training_results where id = any($1::uuid[]) returning user_id", [row["id"] for row in rows]
+        "delete from public.training_results where id = any($1::uuid[]) returning job_id, user_id",
+        [row["id"] for row in rows],
     )
+    # Those that were marked before plots went with the mark.
+    await forget_plots(transaction, session_id, removed)
     if removed:
         await outbox.record(
             transaction,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.database.pool import Transaction
+from shared.database.pool import Record, Transaction
 
 _DUE = """
 with run as (
@@ -93,10 +93,16 @@ async def due_runs(transaction: Transaction, rule: Rule, *, run_id: UUID | None 
             ended_at=row["ended_at"],
             models=row["models"],
             bytes=row["bytes"],
-            why="; ".join(
-                [f"ended more than {rule.days:g} days ago"] * row["too_old"]
-                + [f"number {row['place']} from the newest, {rule.runs} are kept"] * row["too_many"]
-            ),
+            why=_why(rule, row),
         )
         for row in rows
     ]
+
+
+def _why(rule: Rule, row: Record) -> str:
+    reasons = []
+    if row["too_old"]:
+        reasons.append(f"ended more than {rule.days:g} days ago")
+    if row["too_many"]:
+        reasons.append(f"number {row['place']} from the newest, {rule.runs} are kept")
+    return "; ".join(reasons)

@@ -20,6 +20,7 @@ import pytest
 from foretide.stack.ports import Ports
 from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import LocalServers
+from services.results.app import create_app
 from services.results.reconciliation import orphans
 from services.results.reconciliation.claims import unclaimed
 from services.results.reconciliation.reconcile import reconcile
@@ -37,8 +38,10 @@ from shared.storage.keys import (
 )
 from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
+from tests.integration.apps import running, settings_for
 from tests.integration.conftest import Owned, make_session
 from tests.integration.stored import FailingStore, Key, finished_run, insert, listed, put
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -382,6 +385,22 @@ async def test_a_store_that_goes_away_meanwhile_is_gone_on_with_when_it_is_back(
     store.back()
     await reconcile(database, store, grace=AT_ONCE, dry_run=False)
     assert await listed(store, BUCKETS) == world.claimed | world.foreign
+
+
+async def test_the_service_compares_by_itself_with_its_own_grace(servers: LocalServers, database: Database) -> None:
+    owned = await make_session(database, status="completed")
+    async with open_store(servers.store_url, public_url="", signing_secret="unused") as store:
+        await finished_run(database, store, owned, 1, days_ago=1)
+        old, new = f"models/{owned.session_id}/{uuid4()}/1/old", f"models/{owned.session_id}/{uuid4()}/1/new"
+        for key in (old, new):
+            await put(store, ML_ARTIFACTS, key)
+        path = servers.data_directory / "objects" / ML_ARTIFACTS / old
+        two_hours_ago = path.stat().st_mtime - 7200
+        os.utime(path, (two_hours_ago, two_hours_ago))
+        settings = settings_for(servers, reconcile_hours=0.0001, orphan_grace_hours=1)
+        async with running(create_app(settings)):
+            await until(lambda: not path.exists(), what="the orphan is gone")
+        assert (ML_ARTIFACTS, new) in await listed(store, [ML_ARTIFACTS])
 
 
 async def test_the_command_tells_and_its_exit_status_says_whether_all_is_well(
