@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+import tracemalloc
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,8 +37,9 @@ from shared.storage.keys import (
     TRAINING_RESULTS,
     UPLOAD_STAGING,
 )
+from shared.storage.local import LocalStore
 from shared.storage.open import open_store
-from shared.storage.port import ObjectStore
+from shared.storage.port import ObjectInfo, ObjectStore
 from tests.integration.apps import running, settings_for
 from tests.integration.conftest import Owned, make_session
 from tests.integration.stored import FailingStore, Key, finished_run, insert, listed, put
@@ -385,6 +387,33 @@ async def test_a_store_that_goes_away_meanwhile_is_gone_on_with_when_it_is_back(
     store.back()
     await reconcile(database, store, grace=AT_ONCE, dry_run=False)
     assert await listed(store, BUCKETS) == world.claimed | world.foreign
+
+
+class EndlessStore(LocalStore):
+    """Lists so many objects of one bucket, all of them nobody's and none of them there."""
+
+    objects = 0
+
+    async def list(self, bucket: str, prefix: str = "") -> AsyncGenerator[ObjectInfo, None]:
+        changed = datetime(2024, 1, 1, tzinfo=UTC)
+        for _ in range(self.objects if bucket == ML_ARTIFACTS else 0):
+            yield ObjectInfo(bucket, f"models/{uuid4()}/{uuid4()}/1/model.keras", 10, changed)
+
+
+async def test_memory_does_not_grow_with_the_number_of_objects(database: Database, tmp_path: Path) -> None:
+    store = EndlessStore(tmp_path / "objects", public_url="", signing_secret="unused")
+    await make_world(database, store)
+    peaks = {}
+    for count in (2_000, 2_000, 20_000):
+        store.objects = count
+        tracemalloc.start()
+        # Dry: what is removed is logged, which would be measured, too.
+        report = await reconcile(database, store, grace=A_DAY, dry_run=True)
+        peaks[count] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        orphaned = report.orphaned[ML_ARTIFACTS]
+        assert (orphaned.count, orphaned.bytes, len(orphaned.examples)) == (count, 10 * count, 5)
+    assert peaks[20_000] < peaks[2_000] + 500_000
 
 
 async def test_the_service_compares_by_itself_with_its_own_grace(servers: LocalServers, database: Database) -> None:

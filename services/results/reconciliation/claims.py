@@ -75,21 +75,34 @@ select o.key from unnest($1::text[]) o (key) where not exists (
     where r.job_id = split_part(o.key, '/', 3)::uuid and foretide.names_object(r.artifacts, o.key)
 )
 """,
+    # Sessions may have hundreds of results: what they name is gathered once a page, not once a key.
     TRAINING_RESULTS: """
-select o.key from unnest($1::text[]) o (key) where not exists (
-    select from public.training_results r where r.session_id = split_part(o.key, '/', 1)
-        and (r.results_file_path = o.key or foretide.names_object(r.artifacts, o.key)
-             or r.status <> 'completed' and (
-                 strpos(o.key, substring(r.results_file_path from '_([0-9]{8}_[0-9]{6})\\.')) > 0
-                 or strpos(o.key, r.job_id::text) > 0))
+with o as materialized (
+    select key, split_part(key, '/', 1) as session_id from unnest($1::text[]) key
+), sessions as (
+    select distinct session_id from o
+), named as (
+    select r.results_file_path as key from public.training_results r join sessions using (session_id)
+    union all
+    select e.value ->> 'key' from public.training_results r join sessions using (session_id),
+        jsonb_each(case when jsonb_typeof(r.artifacts) = 'object' then r.artifacts else '{}' end) e
+    union all
+    select v.storage_path from public.training_visualizations v join sessions using (session_id)
+    union all
+    select e.value ->> 'key' from public.training_datasets d join sessions using (session_id),
+        jsonb_each(case when jsonb_typeof(d.metadata -> 'references') = 'object'
+                   then d.metadata -> 'references' else '{}' end) e
+)
+select o.key from o where not exists (
+    select from named where named.key = o.key
 ) and not exists (
-    select from public.training_visualizations v
-    where v.session_id = split_part(o.key, '/', 1) and v.storage_path = o.key
+    select from public.training_results r where r.session_id = o.session_id and r.status <> 'completed'
+        and (strpos(o.key, substring(r.results_file_path from '_([0-9]{8}_[0-9]{6})\\.')) > 0
+             or strpos(o.key, r.job_id::text) > 0)
 ) and not exists (
-    select from public.training_datasets d where d.session_id = split_part(o.key, '/', 1)
-        and (foretide.names_object(d.metadata -> 'references', o.key)
-             or (d.status in ('queued', 'running') or d.lease_until > now())
-                and o.key like '%/plots/%' and o.key not like '%/plots/%/%')
+    select from public.training_datasets d where d.session_id = o.session_id
+        and (d.status in ('queued', 'running') or d.lease_until > now())
+        and o.key like '%/plots/%' and o.key not like '%/plots/%/%'
 )
 """,
 }

@@ -17,6 +17,7 @@ from shared.telemetry.logs import logger
 log = logger(__name__)
 
 _AT_ONCE = 16
+_TOLD = 5
 _MARK = """
 update public.training_results set status = 'failed', summary = $2 where id = $1 and status = 'completed'
 """
@@ -35,9 +36,11 @@ async def find_missing(database: Database, store: ObjectStore, source: Source, r
         if gone:
             # What was replaced or deleted meanwhile is not missed.
             gone &= await named_now(database, source, [entry.row for entry in gone])
-        for entry in sorted(gone, key=lambda e: e.key):
-            add(report.missing, source.table, f"{entry.bucket}/{entry.key} (row {entry.row})")
-            log.warning("object missing", table=source.table, row=str(entry.row), bucket=entry.bucket, key=entry.key)
+        told = [f"{entry.bucket}/{entry.key} (row {entry.row})" for entry in sorted(gone, key=lambda e: e.key)]
+        for name in told:
+            add(report.missing, source.table, name)
+        if told:
+            log.warning("objects missing", table=source.table, count=len(told), for_example=told[:_TOLD])
         if source is RESULTS and report.changes:
             report.results_marked += await _mark(database, gone)
             there = {entry.row for entry in page} - {entry.row for entry in gone}
