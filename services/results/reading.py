@@ -66,5 +66,6 @@ async def _best_job(transaction: Transaction, session_id: str) -> UUID | None:
 def _document(row: Record) -> ResultDocument:
     return ResultDocument(
         result_id=row["id"],
-        **{name: row[name] for name in ResultDocument.model_fields if name != "result_id"},
+        problem=(row["summary"] or {}).get("problem"),
+        **{name: row[name] for name in ResultDocument.model_fields if name not in ("result_id", "problem")},
     )

@@ -11,8 +11,12 @@ from shared.delivery import outbox
 from shared.events.payloads import ResultsDeleted
 from shared.problems import Category, ProblemError
 from shared.sessions.rows import own_session
+from shared.storage.errors import StoreRefused
 from shared.storage.keys import TRAINING_RESULTS
 from shared.storage.port import ObjectStore
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
 
 _LOST_AFTER = timedelta(minutes=1)
 _MARK_SESSION = """
@@ -86,7 +90,11 @@ async def finish_removals(database: Database, store: ObjectStore) -> None:
             _LOST_AFTER,
         )
     for row in going:
-        await finish_removal(database, store, row["session_id"])
+        try:
+            await finish_removal(database, store, row["session_id"])
+        except StoreRefused as error:
+            # That keeps no other session's results: only a store that is away does.
+            log.warning("results not removed", session_id=row["session_id"], reason=str(error))
 
 
 async def remove_everything(store: ObjectStore, session_id: str) -> int:

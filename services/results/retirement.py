@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.results.removal import forget_plots, remove_objects, remove_rows
 from services.results.retention import DueRun, Rule, due_runs
 from shared.database.pool import Database, Record
+from shared.storage.errors import StoreRefused
 from shared.storage.keys import ML_ARTIFACTS
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
@@ -41,7 +42,10 @@ async def finish_retirements(database: Database, store: ObjectStore) -> None:
             "select * from public.training_runs where removing_since < now() - $1::interval limit 100", _LOST_AFTER
         )
     for run in going:
-        await _finish(database, store, run)
+        try:
+            await _finish(database, store, run)
+        except StoreRefused as error:
+            log.warning("run not removed", run_id=str(run["id"]), reason=str(error))
 
 
 async def _mark(database: Database, rule: Rule, run: DueRun) -> Record | None:

@@ -22,6 +22,7 @@ from foretide.stack.ports import Ports
 from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import LocalServers
 from services.results.app import create_app
+from services.results.reading import results_of
 from services.results.reconciliation import orphans
 from services.results.reconciliation.claims import unclaimed
 from services.results.reconciliation.reconcile import reconcile
@@ -319,6 +320,9 @@ async def test_a_row_without_its_object_is_told_and_a_result_says_so_until_the_o
     assert await row_counts(database) == rows, "no row is removed"
     status, summary = await result_status(database, session_id)
     assert (status, summary["problem"]["title"]) == ("failed", "Stored results are missing")
+    async with database.transaction() as transaction:
+        [shown] = [r for r in (await results_of(transaction, session_id)).results if r.status == "failed"]
+    assert shown.problem == summary["problem"]
     assert gone["training_results"][1] in summary["problem"]["detail"]
 
     for bucket, key in gone.values():
@@ -387,6 +391,28 @@ async def test_a_store_that_goes_away_meanwhile_is_gone_on_with_when_it_is_back(
     store.back()
     await reconcile(database, store, grace=AT_ONCE, dry_run=False)
     assert await listed(store, BUCKETS) == world.claimed | world.foreign
+
+
+async def test_rows_and_objects_of_earlier_systems_stop_nothing(database: Database, tmp_path: Path) -> None:
+    """Names that no store of ours takes, buckets that are not ours, references that are none, plots in the row."""
+    store = LocalStore(tmp_path / "objects", public_url="", signing_secret="unused")
+    world = await make_world(database, store)
+    common = {"session_id": world.owned.session_id, "user_id": world.owned.user_id}
+    plot = {"plot_type": "p"}
+    await insert(database, "training_visualizations", **common, **plot, plot_name="a", storage_path="Größe.png")
+    await insert(database, "training_visualizations", **common, **plot, plot_name="b", plot_data_base64="eA==")
+    await insert(database, "training_results", **common, status="completed", results={"metrics": {}})
+    artifacts = {"model": {"bucket": "trained-models", "key": "x"}, "other": {"bytes": 3}, "text": "x"}
+    run_id = await finished_run(database, store, world.owned, 7, days_ago=1)
+    async with database.transaction() as transaction:
+        await transaction.execute("update training_jobs set artifacts = $2 where run_id = $1", run_id, artifacts)
+    (tmp_path / "objects" / TRAINING_RESULTS / "Größe.png").write_bytes(b"x")
+    report = await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+    assert told(report) == {
+        "training_visualizations": {f"{TRAINING_RESULTS}/Größe.png"},
+        "training_jobs": {"trained-models/x"},
+    }
+    assert report.foreign[TRAINING_RESULTS].examples == ["Größe.png"]
 
 
 class EndlessStore(LocalStore):

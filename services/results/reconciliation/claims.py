@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 
 from shared.database.pool import Database
+from shared.storage.errors import InvalidKey
 from shared.storage.keys import (
     FORECAST_UPLOADS,
     ML_ARTIFACTS,
@@ -17,6 +18,7 @@ from shared.storage.keys import (
     TRAINING_FILES,
     TRAINING_RESULTS,
     UPLOAD_STAGING,
+    check_key,
 )
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -110,6 +112,10 @@ select o.key from o where not exists (
 
 def is_ours(bucket: str, key: str) -> bool:
     """Whether Foretide names its objects so; what somebody else put into a bucket is not ours to judge."""
+    try:
+        check_key(key)
+    except InvalidKey:
+        return False
     return _SHAPES[bucket].fullmatch(key) is not None
 
 

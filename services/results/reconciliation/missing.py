@@ -10,7 +10,7 @@ from services.results.reconciliation.references import RESULTS, SOURCES, Named, 
 from services.results.reconciliation.report import Report, add
 from shared.database.pool import Database
 from shared.problems import Category, ProblemError
-from shared.storage.errors import ObjectNotFound
+from shared.storage.errors import InvalidKey, ObjectNotFound
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
 
@@ -64,7 +64,8 @@ async def _gone(store: ObjectStore, named: Iterable[Named]) -> set[Named]:
         for entry in waiting:
             try:
                 await store.stat(entry.bucket, entry.key)
-            except ObjectNotFound:
+            except (ObjectNotFound, InvalidKey):
+                # A name that no store takes, in a row of an earlier system: nothing is there, either.
                 gone.add(entry)
 
     try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.database.pool import Database
+from shared.database.pool import Database, Record
 from shared.storage.keys import FORECAST_UPLOADS, TRAINING_DATASETS, TRAINING_RESULTS
 
 _ROWS = 200
@@ -15,10 +15,9 @@ _FIRST = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An object that a row names. ``row`` is the row's id; ``session_id`` is None before there is a session."""
+    """An object that a row names. ``row`` is the row's id."""
 
     row: UUID
-    session_id: str | None
     bucket: str
     key: str
 
@@ -81,27 +80,29 @@ async def pages(database: Database, source: Source) -> AsyncIterator[list[Named]
         async with database.transaction() as transaction:
             rows = await transaction.fetch(_query(source, f"{source.id} > $1 order by {source.id} limit {_ROWS}"), last)
         last = rows[-1]["id"] if rows else None
-        yield [_named(row) for row in rows if row["key"] is not None]
+        yield _all_named(rows)
 
 
 async def named_now(database: Database, source: Source, rows: list[UUID]) -> set[Named]:
     """What these rows name by now; nothing for one that is gone."""
     async with database.transaction() as transaction:
         found = await transaction.fetch(_query(source, f"{source.id} = any($1::uuid[])"), rows)
-    return {_named(row) for row in found if row["key"] is not None}
+    return set(_all_named(found))
 
 
 def _query(source: Source, chosen: str) -> str:
     return f"""
-select t.{source.id} as id, {source.session} as session_id, named.bucket, named.key
+select t.{source.id} as id, named.bucket, named.key
 from (
     select * from public.{source.table} where {chosen}
 ) t left join lateral ({source.objects}) named (bucket, key)
     on ({source.where}) and not exists (
         select from public.training_sessions s where s.session_id = {source.session} and s.status = 'deleting')
-order by 1, 4
+order by 1, 3
 """
 
 
-def _named(row: object) -> Named:
-    return Named(row["id"], row["session_id"], row["bucket"], row["key"])  # type: ignore[index]
+def _all_named(rows: list[Record]) -> list[Named]:
+    """Without the rows that name nothing."""
+    whole = (row for row in rows if row["bucket"] is not None and row["key"] is not None)
+    return [Named(row["id"], row["bucket"], row["key"]) for row in whole]
