@@ -22,7 +22,6 @@ from foretide.stack.ports import Ports
 from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import LocalServers
 from services.results.app import create_app
-from services.results.reading import results_of
 from services.results.reconciliation import orphans
 from services.results.reconciliation.claims import unclaimed
 from services.results.reconciliation.reconcile import reconcile
@@ -41,7 +40,7 @@ from shared.storage.keys import (
 from shared.storage.local import LocalStore
 from shared.storage.open import open_store
 from shared.storage.port import ObjectInfo, ObjectStore
-from tests.integration.apps import running, settings_for
+from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned, make_session
 from tests.integration.stored import FailingStore, Key, finished_run, insert, listed, put
 from tests.waiting import until
@@ -292,7 +291,7 @@ async def test_f45_what_no_row_claims_is_removed_past_its_grace_and_nothing_else
 
 
 async def test_a_row_without_its_object_is_told_and_a_result_says_so_until_the_object_is_back(
-    database: Database, store: ObjectStore
+    servers: LocalServers, database: Database, store: ObjectStore
 ) -> None:
     world = await make_world(database, store)
     session_id = world.owned.session_id
@@ -320,9 +319,10 @@ async def test_a_row_without_its_object_is_told_and_a_result_says_so_until_the_o
     assert await row_counts(database) == rows, "no row is removed"
     status, summary = await result_status(database, session_id)
     assert (status, summary["problem"]["title"]) == ("failed", "Stored results are missing")
-    async with database.transaction() as transaction:
-        [shown] = [r for r in (await results_of(transaction, session_id)).results if r.status == "failed"]
-    assert shown.problem == summary["problem"]
+    settings = settings_for(servers, sweep_seconds=3600, reconcile_hours=0)
+    async with running(create_app(settings)) as results, caller(results, servers, world.owned.user_id) as client:
+        shown = (await client.get(f"/api/training/results/{session_id}")).json()["results"]
+    assert [entry["problem"] for entry in shown if entry["status"] == "failed"] == [summary["problem"]]
     assert gone["training_results"][1] in summary["problem"]["detail"]
 
     for bucket, key in gone.values():

@@ -16,7 +16,7 @@ from foretide.stack.servers import LocalServers
 from services.results.app import create_app
 from services.results.retention import Rule, due_runs
 from services.results.retirement import finish_retirements, retire_runs
-from shared.database.pool import Database
+from shared.database.pool import Database, DatabaseUnavailable
 from shared.storage.errors import StoreUnavailable
 from shared.storage.keys import ML_ARTIFACTS, TRAINING_RESULTS
 from shared.storage.open import open_store
@@ -253,7 +253,7 @@ async def test_a_model_that_is_going_is_not_served_any_more(database: Database, 
     store.goes_after(1)
     with pytest.raises(StoreUnavailable):
         await retire_runs(database, store, A_MONTH)
-    with pytest.raises(asyncpg.ObjectInUseError):
+    with pytest.raises(DatabaseUnavailable):
         await serve(database, owned, first)
 
 

@@ -19,15 +19,16 @@ comment on column public.training_runs.removing_since is
 create index training_runs_removing on public.training_runs (removing_since) where removing_since is not null;
 create index training_runs_owner on public.training_runs (user_id, created_at desc);
 
--- Who removes a run has its jobs' rows locked, for which a new pointer's foreign key waits; what is looked at here is
--- how they are afterwards, since triggers after a row run in the order of their names, and RI_… is before this one.
+-- Who removes a run has its jobs' rows locked, for which a new pointer's foreign key waits. What is looked at here is
+-- how they are afterwards: triggers after a row run in the order of their names, and RI_… is before this one. Whoever is
+-- refused tries again, and finds that the model is gone.
 create function foretide.refuse_to_serve_what_is_going() returns trigger language plpgsql as $$
 begin
     if exists (
         select from public.training_jobs job join public.training_runs run on run.id = job.run_id
         where job.id = new.job_id and run.removing_since is not null
     ) then
-        raise exception 'model % is being removed', new.job_id using errcode = 'object_in_use';
+        raise exception 'model % is being removed', new.job_id using errcode = 'serialization_failure';
     end if;
     return null;
 end
