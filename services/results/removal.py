@@ -120,8 +120,8 @@ async def _remove_objects(store: ObjectStore, row: Record) -> int:
     path = row["results_file_path"]
     if path is None:
         return 0  # an old row, which holds everything itself
-    folder, _, stamp = path.removesuffix(".json.gz").rpartition("/training_results_")
-    plots = f"{folder}/plots/{row['job_id']}/"
+    folder = f"{row['session_id']}/"
+    plots, stamp = f"{folder}plots/{row['job_id']}/", path.rpartition("training_results_")[2].partition(".")[0]
     return await store.delete_prefix(
-        TRAINING_RESULTS, f"{folder}/", only=lambda key: key.startswith(plots) or f"_{stamp}." in key
+        TRAINING_RESULTS, folder, only=lambda key: key == path or key.startswith(plots) or f"_{stamp}." in key
     )

@@ -172,6 +172,26 @@ async def test_what_a_killed_worker_stored_for_a_job_that_was_then_cancelled_is_
         await until(removed, what="the remains are gone; those of a worker that may still write are not")
 
 
+async def test_results_of_an_earlier_system_are_removed_whatever_their_objects_are_called(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="completed")
+    common = {"session_id": owned.session_id, "user_id": owned.user_id, "status": "completed"}
+    path = f"{owned.session_id}/results.gz"
+    await insert(database, "training_results", **common, results={"metrics": {}})
+    await insert(database, "training_results", **common, results_file_path=path)
+    await insert(database, "training_results", **common, results_file_path=f"{uuid4()}.gz")
+    await put(store, TRAINING_RESULTS, path)
+    await put(store, TRAINING_RESULTS, f"{owned.session_id}/plots/violin_load.png")
+    async with (
+        running(create_app(settings_for(servers, sweep_seconds=3600))) as results,
+        caller(results, servers, owned.user_id) as client,
+    ):
+        answer = await client.delete(f"/api/training/results/{owned.session_id}")
+    assert answer.json() == {"results": 3, "objects": 1}
+    assert await keys(store, TRAINING_RESULTS, owned.session_id) == {"plots/violin_load.png"}
+
+
 async def cut_short(database: Database, tmp_path: Path, *, status: str) -> tuple[FailingStore, Owned]:
     """A session with two runs' results and models, and a dataset with its plot, in a store of its own."""
     store = FailingStore(tmp_path / "objects", public_url="", signing_secret="unused")
