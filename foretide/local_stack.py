@@ -87,7 +87,10 @@ async def local_stack(
                 await _until_ready(ports, deaths, servers.log_directory)
                 token = local_token(servers)
                 stack = RunningStack(url, token, servers.bus_url, servers, supervisor)
-                remember(servers.data_directory, Running(url, token, servers.bus_url))
+                remember(
+                    servers.data_directory,
+                    Running(url, token, servers.bus_url, servers.database_url, servers.store_url),
+                )
                 yield stack
             finally:
                 forget(servers.data_directory)

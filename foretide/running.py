@@ -20,6 +20,8 @@ class Running:
     url: str
     token: str
     bus_url: str
+    database_url: str = ""
+    store_url: str = ""
 
 
 def running(data: Path) -> Running:

@@ -55,6 +55,15 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(default=10.0, ge=0.2, le=3600.0)
     """How often lost leases, expired uploads and old message records are looked for."""
 
+    reconcile_hours: float = Field(default=24.0, ge=0, le=24 * 365)
+    """How often the store and the rows are compared; 0 means never by itself."""
+    orphan_grace_hours: float = Field(default=24.0, ge=1, le=24 * 365)
+    """How long an object that no row claims is left alone."""
+    retention_days: float | None = Field(default=None, gt=0)
+    """Runs that ended longer ago are removed, unless they are in use; None keeps them."""
+    retention_runs: int | None = Field(default=None, ge=1)
+    """Of each user's runs this many are kept, the newest, beside those in use; None keeps all."""
+
     max_file_bytes: int = Field(default=500 * 1024 * 1024, ge=1024)
     max_chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     upload_expiry_hours: float = Field(default=24.0, gt=0)

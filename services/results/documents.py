@@ -27,6 +27,7 @@ class ResultDocument(Document):
     results_metadata: dict[str, Any]
     evaluation_metrics: dict[str, Any] | None
     model_performance: dict[str, Any] | None
+    problem: dict[str, Any] | None = Field(description="Why it failed, where it did: a problem document.")
 
 
 class ServedModel(Document):

@@ -13,6 +13,7 @@ from shared.problems import not_found
 from shared.web.documents import decode_cursor, encode_cursor
 
 _LIST = "results"
+_DERIVED = ("result_id", "formats", "problem")
 # An old row may hold a whole document; it is looked at only when it is asked for.
 _COLUMNS = """id, session_id, user_id, run_id, job_id, status, results_file_path, file_size_bytes, compressed,
     results_metadata, evaluation_metrics, model_performance, best_model, summary, artifacts, created_at, completed_at"""
@@ -103,5 +104,6 @@ def _document(row: Record) -> ResultDocument:
     return ResultDocument(
         result_id=row["id"],
         formats=["json.gz", *(("parquet", "csv", "zip") if "table" in row["artifacts"] else ())],
-        **{name: row[name] for name in ResultDocument.model_fields if name not in ("result_id", "formats")},
+        problem=(row["summary"] or {}).get("problem"),
+        **{name: row[name] for name in ResultDocument.model_fields if name not in _DERIVED},
     )

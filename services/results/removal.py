@@ -11,10 +11,17 @@ from shared.delivery import outbox
 from shared.events.payloads import ResultsDeleted
 from shared.problems import Category, ProblemError
 from shared.sessions.rows import own_session
+from shared.storage.errors import StoreRefused
 from shared.storage.keys import TRAINING_RESULTS
 from shared.storage.port import ObjectStore
+from shared.telemetry.logs import logger
+
+log = logger(__name__)
 
 _LOST_AFTER = timedelta(minutes=1)
+_MARK_SESSION = """
+update public.training_results set status = 'deleting', deleting_since = now() where session_id = $1 returning job_id
+"""
 
 
 async def mark_for_removal(transaction: Transaction, user_id: UUID, session_id: str) -> None:
@@ -31,10 +38,17 @@ async def mark_for_removal(transaction: Transaction, user_id: UUID, session_id: 
                 detail="Results cannot be removed while models are being trained and filed.",
                 recovery=["Wait for training_complete, or cancel the run.", "Then delete the results."],
             )
-        await transaction.execute(
-            "update public.training_results set status = 'deleting', deleting_since = now() where session_id = $1",
-            session_id,
-        )
+        marked = await transaction.fetch(_MARK_SESSION, session_id)
+        await forget_plots(transaction, session_id, marked)
+
+
+async def forget_plots(transaction: Transaction, session_id: str, marked: list[Record]) -> None:
+    """The plots of results that are marked: their objects go with the results, and must not be shown meanwhile."""
+    await transaction.execute(
+        "delete from public.training_visualizations where session_id = $1 and job_id = any($2::uuid[])",
+        session_id,
+        [row["job_id"] for row in marked],
+    )
 
 
 async def finish_removal(database: Database, store: ObjectStore, session_id: str) -> ResultsRemoved:
@@ -43,32 +57,32 @@ async def finish_removal(database: Database, store: ObjectStore, session_id: str
         rows = await transaction.fetch(
             "select * from public.training_results where session_id = $1 and status = 'deleting'", session_id
         )
-    objects = 0
-    for row in rows:
-        objects += await _remove_objects(store, row)
+    objects = await remove_objects(store, rows)
     async with database.transaction() as transaction:
-        removed = await transaction.fetch(
-            "delete from public.training_results where id = any($1::uuid[]) returning job_id, user_id",
-            [row["id"] for row in rows],
+        return await remove_rows(transaction, session_id, rows, objects)
+
+
+async def remove_rows(transaction: Transaction, session_id: str, rows: list[Record], objects: int) -> ResultsRemoved:
+    """Remove the rows of results whose objects are gone, and say so once, whoever else is at it."""
+    removed = await transaction.fetch(
+        "delete from public.training_results where id = any($1::uuid[]) returning job_id, user_id",
+        [row["id"] for row in rows],
+    )
+    # Those that were marked before plots went with the mark.
+    await forget_plots(transaction, session_id, removed)
+    if removed:
+        await outbox.record(
+            transaction,
+            ResultsDeleted(session_id=session_id, results=len(removed), objects=objects),
+            source="results",
+            session_id=session_id,
+            user_id=removed[0]["user_id"],
         )
-        await transaction.execute(
-            "delete from public.training_visualizations where session_id = $1 and job_id = any($2::uuid[])",
-            session_id,
-            [row["job_id"] for row in removed],
-        )
-        if removed:
-            await outbox.record(
-                transaction,
-                ResultsDeleted(session_id=session_id, results=len(removed), objects=objects),
-                source="results",
-                session_id=session_id,
-                user_id=removed[0]["user_id"],
-            )
     return ResultsRemoved(results=len(removed), objects=objects)
 
 
 async def finish_removals(database: Database, store: ObjectStore) -> None:
-    """Go on with what a lost process was removing."""
+    """Go on with what a lost process was removing, or could not remove while the store was away."""
     async with database.transaction() as transaction:
         going = await transaction.fetch(
             """select distinct session_id from public.training_results
@@ -76,7 +90,11 @@ async def finish_removals(database: Database, store: ObjectStore) -> None:
             _LOST_AFTER,
         )
     for row in going:
-        await finish_removal(database, store, row["session_id"])
+        try:
+            await finish_removal(database, store, row["session_id"])
+        except StoreRefused as error:
+            # That keeps no other session's results: only a store that is away does.
+            log.warning("results not removed", session_id=row["session_id"], reason=str(error))
 
 
 async def remove_everything(store: ObjectStore, session_id: str) -> int:
@@ -92,13 +110,18 @@ async def on_session_deleted(database: Database, store: ObjectStore, session_id:
         await transaction.execute("delete from public.training_visualizations where session_id = $1", session_id)
 
 
+async def remove_objects(store: ObjectStore, rows: list[Record]) -> int:
+    """What these results have in the store, and a look that nothing of it is listed any more; how many objects."""
+    return sum([await _remove_objects(store, row) for row in rows])
+
+
 async def _remove_objects(store: ObjectStore, row: Record) -> int:
-    """What one result has in the store, also where its filing was broken off before the row knew of it."""
+    """Also where filing was broken off before the row knew of what it had stored."""
     path = row["results_file_path"]
     if path is None:
         return 0  # an old row, which holds everything itself
-    folder, _, stamp = path.removesuffix(".json.gz").rpartition("/training_results_")
-    own = (f"{folder}/training_results_{stamp}.", f"{folder}/model_{stamp}.", f"{folder}/plots/{row['job_id']}/")
-    keys = [entry.key async for entry in store.list(TRAINING_RESULTS, f"{folder}/") if entry.key.startswith(own)]
-    await store.delete_many(TRAINING_RESULTS, keys)
-    return len(keys)
+    folder = f"{row['session_id']}/"
+    plots, stamp = f"{folder}plots/{row['job_id']}/", path.rpartition("training_results_")[2].partition(".")[0]
+    return await store.delete_prefix(
+        TRAINING_RESULTS, folder, only=lambda key: key == path or key.startswith(plots) or f"_{stamp}." in key
+    )

@@ -96,16 +96,18 @@ class Folder:
     def walk(self, bucket: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
         """Key and status of every object whose key begins with ``folder`` (empty, or ending in '/')."""
         try:
-            entries = list(os.scandir(self._root / bucket / folder))
+            entries = os.scandir(self._root / bucket / folder)
         except (FileNotFoundError, NotADirectoryError):
             return
-        for entry in entries:
-            key = f"{folder}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from self.walk(bucket, f"{key}/")
-                continue
-            with suppress(FileNotFoundError):  # deleted since
-                yield key, entry.stat(follow_symlinks=False)
+        with entries:
+            # One by one: a folder may have a million.
+            for entry in entries:
+                key = f"{folder}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self.walk(bucket, f"{key}/")
+                    continue
+                with suppress(FileNotFoundError):  # deleted since
+                    yield key, entry.stat(follow_symlinks=False)
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object and the folders that it leaves empty; a missing one is fine. Raises OSError."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.events.payloads import Reference
-from shared.storage.errors import InvalidKey, InvalidRange
+from shared.storage.errors import InvalidKey, InvalidRange, StoreRefused
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MAX_SIGNED_SECONDS = 7200
 DELETE_BATCH = 1000
+_DELETE_ROUNDS = 4
+"""Of listing and deleting until nothing is listed; a second one deletes what a writer was just finishing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +107,28 @@ class ObjectStore(Protocol):
         """Delete; keys without an object are fine."""
         ...
 
-    async def delete_prefix(self, bucket: str, prefix: str) -> int:
-        """Delete every object in the folder ``prefix`` and below; how many those were.
+    async def delete_prefix(self, bucket: str, prefix: str, *, only: Callable[[str], bool] = lambda key: True) -> int:
+        """Delete every object in the folder ``prefix`` and below, and look that none is left; how many those were.
 
-        Raises ``InvalidKey`` for an empty prefix: nothing of ours empties a bucket.
+        ``only`` chooses among them by their keys. Raises ``InvalidKey`` for an empty prefix: nothing of ours empties a
+        bucket. Raises ``StoreRefused`` for objects that are still listed although the store had taken their deletion.
         """
         if not prefix:
             raise InvalidKey(prefix, "as a prefix would delete the whole bucket")
         deleted = 0
+        for _ in range(_DELETE_ROUNDS):
+            found = await self._delete_listed(bucket, prefix, only)
+            if not found:
+                return deleted
+            deleted += found
+        raise StoreRefused(f"Objects below {prefix!r} are still there after they were deleted.", retryable=True)
+
+    async def _delete_listed(self, bucket: str, prefix: str, only: Callable[[str], bool]) -> int:
+        deleted = 0
         batch: list[str] = []
         async for found in self.list(bucket, prefix):
-            batch.append(found.key)
+            if only(found.key):
+                batch.append(found.key)
             if len(batch) == DELETE_BATCH:
                 await self.delete_many(bucket, batch)
                 deleted += len(batch)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.storage.errors import ChecksumMismatch, InvalidKey, InvalidRange, ObjectNotFound
+from shared.storage.errors import ChecksumMismatch, InvalidKey, InvalidRange, ObjectNotFound, StoreRefused
 from shared.storage.keys import TRAINING_RESULTS, UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
@@ -259,6 +259,40 @@ async def test_a_prefix_is_a_folder_and_not_its_siblings(store: ObjectStore, fol
     assert await keys_in(store, f"{folder}/1/") == [f"{folder}/1/a", f"{folder}/1/b/c"]
     assert await store.delete_prefix(UPLOAD_STAGING, f"{folder}/1") == 2
     assert await keys_in(store, folder) == [f"{folder}/1.csv", f"{folder}/10/a"]
+
+
+async def test_some_of_a_folder_are_deleted_and_the_others_stay(store: ObjectStore, folder: str) -> None:
+    for name in ("a.csv", "a.png", "b/c.png"):
+        await store.put(UPLOAD_STAGING, f"{folder}/{name}", b".")
+
+    assert await store.delete_prefix(UPLOAD_STAGING, folder, only=lambda key: key.endswith(".png")) == 2
+    assert await keys_in(store, folder) == [f"{folder}/a.csv"]
+
+
+async def test_f47_a_deletion_looks_that_nothing_is_left(
+    store: ObjectStore, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a writer was just finishing goes, too; what the store keeps against its word is not taken for deleted."""
+    await store.put(UPLOAD_STAGING, f"{folder}/a", b".")
+    delete_many = store.delete_many
+
+    async def finished_late(bucket: str, keys: list[str]) -> None:
+        await delete_many(bucket, keys)
+        if f"{folder}/a" in keys:
+            await store.put(UPLOAD_STAGING, f"{folder}/late", b".")
+
+    monkeypatch.setattr(store, "delete_many", finished_late)
+    assert await store.delete_prefix(UPLOAD_STAGING, folder) == 2
+    assert await keys_in(store, folder) == []
+
+    async def kept(bucket: str, keys: list[str]) -> None:
+        """Says yes and does nothing."""
+
+    await store.put(UPLOAD_STAGING, f"{folder}/a", b".")
+    monkeypatch.setattr(store, "delete_many", kept)
+    with pytest.raises(StoreRefused) as refused:
+        await store.delete_prefix(UPLOAD_STAGING, folder)
+    assert refused.value.retryable
 
 
 async def test_f53_no_prefix_deletes_a_whole_bucket(store: ObjectStore, folder: str) -> None:

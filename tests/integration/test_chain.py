@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +72,19 @@ async def test_f35_upload_to_stored_results_without_any_client_watching(
     assert results["bestModel"]["model"] in ("Linear", "Dense")
     assert results["comparison"][0]["targets"]["load"]["rmse"] > 0
     await no_orphans(stack)
+    assert await compared(stack) == {"consistent": True, "recent": {}, "foreign": {}, "unrelated": False}
+
+
+async def compared(stack: RunningStack) -> dict[str, Any]:
+    """What ``foretide storage reconcile`` says beside a running stack."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "foretide", "storage", "reconcile", "--dry-run", "--grace", "0", "--json"),
+        *("--data", str(stack.servers.data_directory)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    answer, _ = await process.communicate()
+    told = json.loads(answer)
+    return {name: told[name] for name in ("consistent", "recent", "foreign", "unrelated")}
 
 
 async def test_f29_deleting_a_session_in_training_leaves_nothing_of_it_from_when_it_is_said(

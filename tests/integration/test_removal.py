@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from foretide.stack.servers import LocalServers
+from services.dataset.worker import on_session_deleted as datasets_of_deleted
 from services.results.app import create_app
+from services.results.removal import finish_removals
+from services.results.removal import on_session_deleted as results_of_deleted
 from services.trainer.app import create_api
+from services.trainer.handlers import on_session_deleted as models_of_deleted
+from services.upload.deletion import begin_deletion, finish_deletions
 from shared.database.pool import Database
-from shared.storage.keys import ML_ARTIFACTS, TRAINING_RESULTS
+from shared.storage.errors import StoreUnavailable
+from shared.storage.keys import ML_ARTIFACTS, TRAINING_DATASETS, TRAINING_FILES, TRAINING_RESULTS
 from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned, make_session
+from tests.integration.stored import FailingStore, finished_run, insert, listed, put
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -160,3 +170,133 @@ async def test_what_a_killed_worker_stored_for_a_job_that_was_then_cancelled_is_
             return await keys(store, ML_ARTIFACTS, owned.session_id) == {f"{stopping}/2/model.keras"}
 
         await until(removed, what="the remains are gone; those of a worker that may still write are not")
+
+
+async def test_results_of_an_earlier_system_are_removed_whatever_their_objects_are_called(
+    servers: LocalServers, database: Database, store: ObjectStore
+) -> None:
+    owned = await make_session(database, status="completed")
+    common = {"session_id": owned.session_id, "user_id": owned.user_id, "status": "completed"}
+    path = f"{owned.session_id}/results.gz"
+    await insert(database, "training_results", **common, results={"metrics": {}})
+    await insert(database, "training_results", **common, results_file_path=path)
+    await insert(database, "training_results", **common, results_file_path=f"{uuid4()}.gz")
+    await put(store, TRAINING_RESULTS, path)
+    await put(store, TRAINING_RESULTS, f"{owned.session_id}/plots/violin_load.png")
+    async with (
+        running(create_app(settings_for(servers, sweep_seconds=3600))) as results,
+        caller(results, servers, owned.user_id) as client,
+    ):
+        answer = await client.delete(f"/api/training/results/{owned.session_id}")
+    assert answer.json() == {"results": 3, "objects": 1}
+    assert await keys(store, TRAINING_RESULTS, owned.session_id) == {"plots/violin_load.png"}
+
+
+async def cut_short(database: Database, tmp_path: Path, *, status: str) -> tuple[FailingStore, Owned]:
+    """A session with two runs' results and models, and a dataset with its plot, in a store of its own."""
+    store = FailingStore(tmp_path / "objects", public_url="", signing_secret="unused")
+    owned = await make_session(database, status=status)
+    for number in (1, 2):
+        await finished_run(database, store, owned, number, days_ago=number)
+    path = f"{owned.user_id}/datasets/{uuid4()}.npz"
+    plot = await put(store, TRAINING_RESULTS, f"{owned.session_id}/plots/violin_load.png")
+    common = {"session_id": owned.session_id, "user_id": owned.user_id}
+    await insert(
+        database,
+        "training_datasets",
+        **common,
+        name="d",
+        storage_path=path,
+        configuration={},
+        status="ready",
+        metadata={"references": {"dataset": await put(store, TRAINING_DATASETS, path), "violin_load": plot}},
+    )
+    named = {"plot_name": "violin_load", "plot_type": "violin", "storage_path": plot["key"]}
+    await insert(database, "training_visualizations", **common, **named)
+    return store, owned
+
+
+@pytest.mark.parametrize("deleted", [0, 1, 3, 5])
+async def test_f45_results_whose_deletion_the_store_cut_short_go_when_it_is_back_and_it_is_said_once(
+    servers: LocalServers, database: Database, tmp_path: Path, deleted: int
+) -> None:
+    """Of what is going nothing is shown meanwhile, so nobody is led to an object that is gone."""
+    store, owned = await cut_short(database, tmp_path, status="completed")
+    async with (
+        running(create_app(settings_for(servers, sweep_seconds=3600))) as results,
+        caller(results, servers, owned.user_id) as client,
+    ):
+        results.state.service._store = store
+        store.goes_after(deleted)
+        refused = await client.delete(f"/api/training/results/{owned.session_id}")
+        assert (refused.status_code, refused.json()["category"]) == (503, "STORAGE_UNAVAILABLE")
+        shown = (await client.get(f"/api/training/results/{owned.session_id}")).json()["results"]
+        plots = (await client.get(f"/api/training/visualizations/{owned.session_id}")).json()["items"]
+        assert (shown, [plot["plotName"] for plot in plots]) == ([], ["violin_load"])
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            "update training_results set deleting_since = now() - interval '1 hour' where session_id = $1",
+            owned.session_id,
+        )
+    with pytest.raises(StoreUnavailable):
+        await finish_removals(database, store)
+    store.back()
+    await asyncio.gather(finish_removals(database, store), finish_removals(database, store))
+    assert await results_left(database, owned) == (0, 1, 1)
+    assert await keys(store, TRAINING_RESULTS, owned.session_id) == {"plots/violin_load.png"}
+    assert len(await keys(store, ML_ARTIFACTS, owned.session_id)) == 2, "models stay"
+
+
+@pytest.mark.parametrize("deleted", [0, 2, 5])
+async def test_f45_a_session_whose_deletion_the_store_cut_short_everywhere_goes_when_it_is_back(
+    database: Database, tmp_path: Path, deleted: int
+) -> None:
+    """In each service the objects go before the rows that name them, whichever service is cut short."""
+    store, owned = await cut_short(database, tmp_path, status="completed")
+    file = await put(store, TRAINING_FILES, f"{owned.user_id}/{uuid4()}/raw.csv")
+    await insert(
+        database,
+        "training_files",
+        session_id=owned.session_id,
+        user_id=owned.user_id,
+        file_name="a.csv",
+        file_type="input",
+        file_size=1,
+        storage_path=file["key"],
+        sha256=file["sha256"],
+        raw=file,
+        canonical=file,
+        analysis={},
+    )
+    async with database.transaction() as transaction:
+        await begin_deletion(transaction, owned.user_id, owned.session_id)
+
+    async def every_service() -> None:
+        """As ``session.deleted`` and the sweep have them do it, redelivered until it went well."""
+        for remove in (results_of_deleted, datasets_of_deleted, models_of_deleted):
+            await remove(database, store, owned.session_id)
+        await finish_deletions(database, store)
+
+    everything = (TRAINING_FILES, TRAINING_DATASETS, TRAINING_RESULTS, ML_ARTIFACTS)
+    for good_for in range(deleted, 20):
+        store.goes_after(good_for)
+        with suppress(StoreUnavailable):
+            await every_service()
+        async with database.transaction() as transaction:
+            status = await transaction.fetch_value(
+                "select status from training_sessions where session_id = $1", owned.session_id
+            )
+        left = await listed(store, everything)
+        assert status == "deleting" or not left, "while anything is left, somebody knows of it"
+        if not left:
+            break
+    store.back()
+    await every_service()
+    async with database.transaction() as transaction:
+        assert not await transaction.fetch_value(
+            "select count(*) from training_sessions where session_id = $1", owned.session_id
+        )
+        said = await transaction.fetch(
+            "select routing_key from outbox where envelope ->> 'subject' = $1 order by position", owned.session_id
+        )
+    assert [row["routing_key"] for row in said] == ["session.deleted", "session.purged"]
