@@ -8,9 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
-from services.upload.analysis.content import BLOCK_BYTES
-from services.upload.analysis.document import Encoding
-from services.upload.analysis.refusal import refusal
+from shared.analysis.content import BLOCK_BYTES
+from shared.analysis.document import Encoding
+from shared.analysis.refusal import refusal
 from shared.problems import ProblemError
 
 _ESCAPED = re.compile("[\udc80-\udcff]")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.document import AnalysisOverrides
-from services.upload.analysis.formats import other_order
-from services.upload.analysis.readings import Reading
-from services.upload.analysis.refusal import refusal
-from services.upload.analysis.steps import Steps, steps_of
-from services.upload.analysis.table import Table
-from services.upload.analysis.whole import Attempt, Whole
+from shared.analysis.dialect import Dialect
+from shared.analysis.document import AnalysisOverrides
+from shared.analysis.formats import other_order
+from shared.analysis.readings import Reading
+from shared.analysis.refusal import refusal
+from shared.analysis.steps import Steps, steps_of
+from shared.analysis.table import Table
+from shared.analysis.whole import Attempt, Whole
 from shared.problems import ProblemError
 
 _PLAUSIBLE_SCORE = 0.6

@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from services.upload.analysis.canonical import TIME, sink
-from services.upload.analysis.cells import blank, missing
-from services.upload.analysis.document import DecimalMark
-from services.upload.analysis.glance import Glance, glances
-from services.upload.analysis.plan import Plan
-from services.upload.analysis.profile import ColumnProfile, Profiles
-from services.upload.analysis.readings import Reading
-from services.upload.analysis.table import Table
+from shared.analysis.canonical import TIME, sink
+from shared.analysis.cells import blank, missing
+from shared.analysis.document import DecimalMark
+from shared.analysis.glance import Glance, glances
+from shared.analysis.plan import Plan
+from shared.analysis.profile import ColumnProfile, Profiles
+from shared.analysis.readings import Reading
+from shared.analysis.table import Table
 
 _TIMES = pl.Datetime("ns")
 _UTC = pl.Datetime("ns", "UTC")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.document import LISTED, RejectedRow
-from services.upload.analysis.localise import Localised
-from services.upload.analysis.table import Table
-from services.upload.analysis.timeline import iso_times
-from services.upload.analysis.timestamps import Candidate
-from services.upload.analysis.whole import Whole
+from shared.analysis.document import LISTED, RejectedRow
+from shared.analysis.localise import Localised
+from shared.analysis.table import Table
+from shared.analysis.timeline import iso_times
+from shared.analysis.timestamps import Candidate
+from shared.analysis.whole import Whole
 
 
 @dataclass(frozen=True)

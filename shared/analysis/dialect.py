@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.upload.analysis.cells import is_missing, is_number
-from services.upload.analysis.document import AnalysisOverrides, DecimalMark, Delimiter
-from services.upload.analysis.formats import is_time
-from services.upload.analysis.refusal import refusal, shorten
-from services.upload.analysis.sample import Record, Sample
+from shared.analysis.cells import is_missing, is_number
+from shared.analysis.document import AnalysisOverrides, DecimalMark, Delimiter
+from shared.analysis.formats import is_time
+from shared.analysis.refusal import refusal, shorten
+from shared.analysis.sample import Record, Sample
 
 MAX_COLUMNS = 2000
 _MAX_LABEL_CHARACTERS = 190

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from services.upload.analysis.canonical import canonical_names
-from services.upload.analysis.cells import is_missing, is_number, other_mark
-from services.upload.analysis.document import Kind
-from services.upload.analysis.readings import Reading
-from services.upload.analysis.sample import Record
-from services.upload.analysis.table import Table
+from shared.analysis.canonical import canonical_names
+from shared.analysis.cells import is_missing, is_number, other_mark
+from shared.analysis.document import Kind
+from shared.analysis.readings import Reading
+from shared.analysis.sample import Record
+from shared.analysis.table import Table
 
 _NUMBERS_SHARE = 0.5
 

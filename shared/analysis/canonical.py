@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from services.upload.analysis.document import Kind
+from shared.analysis.document import Kind
 
 TIME = "time"
 """Name of the canonical copy's time column; no column of numbers bears it."""

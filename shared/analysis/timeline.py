@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.document import LISTED, Gap
-from services.upload.analysis.steps import Steps, sliced_steps, steps_of
+from shared.analysis.document import LISTED, Gap
+from shared.analysis.steps import Steps, sliced_steps, steps_of
 
 _NANOSECONDS_PER_MINUTE = 60_000_000_000
 _GAP_STEPS = 1.5

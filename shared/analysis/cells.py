@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from services.upload.analysis.document import DecimalMark
+from shared.analysis.document import DecimalMark
 
 MISSING_TOKENS = ("", "nan", "na", "n/a", "null", "none", "-")
 """Signs for a missing value, in lower case."""

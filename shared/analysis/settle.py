@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from services.upload.analysis.document import AnalysisOverrides, Kind
-from services.upload.analysis.issues import issue_candidates, valid_times_first
-from services.upload.analysis.plan import Plan
-from services.upload.analysis.profile import settle_kind
-from services.upload.analysis.refusal import refusal
-from services.upload.analysis.timestamps import Candidate, find_times
-from services.upload.analysis.whole import Whole, read_whole
+from shared.analysis.document import AnalysisOverrides, Kind
+from shared.analysis.issues import issue_candidates, valid_times_first
+from shared.analysis.plan import Plan
+from shared.analysis.profile import settle_kind
+from shared.analysis.refusal import refusal
+from shared.analysis.timestamps import Candidate, find_times
+from shared.analysis.whole import Whole, read_whole
 from shared.problems import ProblemError
 
 

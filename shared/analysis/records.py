@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from services.upload.analysis.blocks import Block
-from services.upload.analysis.content import lines_before
-from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.refusal import refusal
-from services.upload.analysis.sample import is_blank
+from shared.analysis.blocks import Block
+from shared.analysis.content import lines_before
+from shared.analysis.dialect import Dialect
+from shared.analysis.refusal import refusal
+from shared.analysis.sample import is_blank
 from shared.problems import ProblemError
 
 MAX_CELL_CHARACTERS = 131_072

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.upload.analysis.refusal import refusal
+from shared.analysis.refusal import refusal
 from shared.problems import ProblemError
 
 BLOCK_BYTES = 1024 * 1024

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.upload.analysis.document import Ambiguity, Column, Kind, TimeCandidate, Unreadable
-from services.upload.analysis.formats import other_order
-from services.upload.analysis.profile import ColumnProfile
-from services.upload.analysis.refusal import shorten
-from services.upload.analysis.table import Table
-from services.upload.analysis.timestamps import Candidate
-from services.upload.analysis.whole import Whole
-from services.upload.analysis.zone import Zone
+from shared.analysis.document import Ambiguity, Column, Kind, TimeCandidate, Unreadable
+from shared.analysis.formats import other_order
+from shared.analysis.profile import ColumnProfile
+from shared.analysis.refusal import shorten
+from shared.analysis.table import Table
+from shared.analysis.timestamps import Candidate
+from shared.analysis.whole import Whole
+from shared.analysis.zone import Zone
 
 _PREVIEW_ROWS = 20
 _PREVIEW_CHARACTERS = 200

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from services.upload.analysis.document import AnalysisOverrides
-from services.upload.analysis.readings import Reading
+from shared.analysis.document import AnalysisOverrides
+from shared.analysis.readings import Reading
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.upload.analysis.content import MAX_LINE_BYTES
+from shared.analysis.content import MAX_LINE_BYTES
 
 _PIECE_BYTES = 4 * 1024 * 1024
 

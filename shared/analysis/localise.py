@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.upload.analysis.steps import Steps, steps_of
+from shared.analysis.steps import Steps, steps_of
 
 
 @dataclass(frozen=True)

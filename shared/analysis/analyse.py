@@ -8,29 +8,29 @@ from pathlib import Path
 
 import polars as pl
 
-from services.upload.analysis.canonical import TIME, canonical_names, write_canonical
-from services.upload.analysis.content import has_quotes, refuse_other_formats
-from services.upload.analysis.dialect import detect_dialect
-from services.upload.analysis.document import Analysis, AnalysisOverrides, Encoding
-from services.upload.analysis.encoding import as_utf8, detect_encoding
-from services.upload.analysis.localise import Localised, localise, localise_issues
-from services.upload.analysis.plan import Plan, expected
-from services.upload.analysis.readings import propose_readings
-from services.upload.analysis.refusal import refusal
-from services.upload.analysis.report import (
+from shared.analysis.canonical import TIME, canonical_names, write_canonical
+from shared.analysis.content import has_quotes, refuse_other_formats
+from shared.analysis.dialect import detect_dialect
+from shared.analysis.document import Analysis, AnalysisOverrides, Encoding
+from shared.analysis.encoding import as_utf8, detect_encoding
+from shared.analysis.localise import Localised, localise, localise_issues
+from shared.analysis.plan import Plan, expected
+from shared.analysis.readings import propose_readings
+from shared.analysis.refusal import refusal
+from shared.analysis.report import (
     report_ambiguities,
     report_candidates,
     report_columns,
     report_preview,
 )
-from services.upload.analysis.sample import take_sample
-from services.upload.analysis.selection import Selection, select_rows
-from services.upload.analysis.settle import Settled, read_settled
-from services.upload.analysis.steps import steps_of
-from services.upload.analysis.table import open_table
-from services.upload.analysis.timeline import Timeline, describe_times
-from services.upload.analysis.timestamps import Candidate, wanted_readings
-from services.upload.analysis.zone import Zone, zone_of
+from shared.analysis.sample import take_sample
+from shared.analysis.selection import Selection, select_rows
+from shared.analysis.settle import Settled, read_settled
+from shared.analysis.steps import steps_of
+from shared.analysis.table import open_table
+from shared.analysis.timeline import Timeline, describe_times
+from shared.analysis.timestamps import Candidate, wanted_readings
+from shared.analysis.zone import Zone, zone_of
 from shared.problems import ProblemError
 
 

@@ -10,9 +10,9 @@ from math import isfinite
 
 import polars as pl
 
-from services.upload.analysis.blocks import Block
-from services.upload.analysis.plan import Plan
-from services.upload.analysis.profile import NumberFacts
+from shared.analysis.blocks import Block
+from shared.analysis.plan import Plan
+from shared.analysis.profile import NumberFacts
 
 _AT_ONCE = 2
 _AHEAD = 3

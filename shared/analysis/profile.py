@@ -9,10 +9,10 @@ from math import isfinite
 
 import polars as pl
 
-from services.upload.analysis.cells import MISSING_TOKENS, number, other_mark
-from services.upload.analysis.document import DecimalMark, Kind
-from services.upload.analysis.refusal import refusal, shorten
-from services.upload.analysis.table import Table
+from shared.analysis.cells import MISSING_TOKENS, number, other_mark
+from shared.analysis.document import DecimalMark, Kind
+from shared.analysis.refusal import refusal, shorten
+from shared.analysis.table import Table
 from shared.problems import ProblemError
 
 _VALUE = pl.col("value")

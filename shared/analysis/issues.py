@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from services.upload.analysis.timestamps import Candidate
+from shared.analysis.timestamps import Candidate
 
 
 def valid_times_first(candidates: Sequence[Candidate]) -> list[Candidate]:

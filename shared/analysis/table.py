@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from services.upload.analysis.blocks import Block, blocks_of
-from services.upload.analysis.cells import blank
-from services.upload.analysis.dialect import Dialect
-from services.upload.analysis.records import MAX_CELL_CHARACTERS, first_fault, position_of_data, records, unreadable
+from shared.analysis.blocks import Block, blocks_of
+from shared.analysis.cells import blank
+from shared.analysis.dialect import Dialect
+from shared.analysis.records import MAX_CELL_CHARACTERS, first_fault, position_of_data, records, unreadable
 
 _READER_ERRORS = (pl.exceptions.ComputeError, pl.exceptions.SchemaError)
 

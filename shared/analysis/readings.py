@@ -11,8 +11,8 @@ from typing import Literal
 
 import polars as pl
 
-from services.upload.analysis.cells import is_missing
-from services.upload.analysis.formats import (
+from shared.analysis.cells import is_missing
+from shared.analysis.formats import (
     EPOCH_MILLISECONDS,
     EPOCH_SECONDS,
     TimeFormat,
@@ -23,7 +23,7 @@ from services.upload.analysis.formats import (
     is_time,
     time_formats,
 )
-from services.upload.analysis.sample import Record
+from shared.analysis.sample import Record
 
 _PROPOSED_SHARE = 0.5
 """A column is worth a full try when at least this share of its sampled cells fits."""
