@@ -18,6 +18,8 @@ from services.trainer.overdue import end_overdue
 from services.trainer.remains import ENDED, remove_remains_of_job
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import fail_job
+from services.trainer.serving import api as serving
+from services.trainer.serving.forecasts import Forecasting
 from services.trainer.worker import ModelTraining
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
@@ -66,7 +68,10 @@ def create_api(settings: Settings) -> FastAPI:
             database, "training_jobs", lambda job: remove_remains_of_job(database, service.store, job), ended=ENDED
         ),
     )
-    return service.application("trainer", [api.router])
+    forecasting = Forecasting(service)
+    application = service.application("trainer", [api.router, serving.router])
+    application.state.forecasting = forecasting
+    return application
 
 
 def create_worker(settings: Settings) -> FastAPI:

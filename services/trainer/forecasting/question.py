@@ -40,16 +40,9 @@ class GivenSeries(_Strict):
         return self
 
 
-class ForecastQuestion(_Strict):
-    """New rows by series or as a table, and which model is to forecast from when on."""
+class Wish(_Strict):
+    """Which model is to forecast, and from when on; all of it optional."""
 
-    series: dict[_Text, GivenSeries] | None = Field(
-        default=None,
-        description="By the input's name, by its column, or by file/column. Inputs of one column need it once.",
-    )
-    rows: list[dict[_Text, float | str | None]] | None = Field(
-        default=None, min_length=1, description='A table instead: [{"time": "2026-01-01T00:00Z", "load": 51.2}, …].'
-    )
     reference_time: _Text | None = Field(
         default=None,
         description="The moment that is forecast from, ISO 8601. Without it: the newest that the rows allow, "
@@ -60,11 +53,27 @@ class ForecastQuestion(_Strict):
     run_id: UUID | None = Field(default=None, description="The best model of this run, for each target.")
 
     @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.job_id is not None and self.run_id is not None:
+            raise ValueError("give a jobId or a runId, not both")
+        return self
+
+
+class ForecastQuestion(Wish):
+    """New rows by series or as a table, beside what is wished."""
+
+    series: dict[_Text, GivenSeries] | None = Field(
+        default=None,
+        description="By the input's name, by its column, or by file/column. Inputs of one column need it once.",
+    )
+    rows: list[dict[_Text, float | str | None]] | None = Field(
+        default=None, min_length=1, description='A table instead: [{"time": "2026-01-01T00:00Z", "load": 51.2}, …].'
+    )
+
+    @model_validator(mode="after")
     def _rows_in_one_way(self) -> Self:
         if (self.series is None) == (self.rows is None):
             raise ValueError("give either series or rows")
-        if self.job_id is not None and self.run_id is not None:
-            raise ValueError("give a jobId or a runId, not both")
         given = len(self.rows or ()) + sum(len(one.times) for one in (self.series or {}).values())
         if given > MOST_ROWS:
             raise ValueError(f"{given} rows are more than the {MOST_ROWS} that are taken")
@@ -72,22 +81,31 @@ class ForecastQuestion(_Strict):
 
 
 def parse_question(body: bytes) -> ForecastQuestion:
-    """Raises DATA_VALIDATION that names the field."""
+    """From JSON. Raises DATA_VALIDATION that names the field."""
     try:
         return ForecastQuestion.model_validate_json(body)
     except ValidationError as error:
-        faults = [
-            {
-                "field": ".".join(str(part) for part in fault["loc"]),
-                "message": fault["msg"].removeprefix("Value error, "),
-            }
-            for fault in error.errors(include_url=False, include_input=False)[:20]
-        ]
-        where = f"{faults[0]['field']}: " if faults[0]["field"] else ""
-        raise ProblemError(
-            Category.DATA_VALIDATION,
-            title="The question is not right",
-            detail=f"{where}{faults[0]['message']}.",
-            recovery=["Correct it and send it again; /docs shows what is taken."],
-            technical_details={"faults": faults},
-        ) from error
+        raise _not_right(error) from error
+
+
+def make_wish(*, reference_time: str | None, target: str | None, job_id: UUID | None, run_id: UUID | None) -> Wish:
+    """Raises DATA_VALIDATION that names the field."""
+    try:
+        return Wish(reference_time=reference_time, target=target, job_id=job_id, run_id=run_id)
+    except ValidationError as error:
+        raise _not_right(error) from error
+
+
+def _not_right(error: ValidationError) -> ProblemError:
+    faults = [
+        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")}
+        for fault in error.errors(include_url=False, include_input=False)[:20]
+    ]
+    where = f"{faults[0]['field']}: " if faults[0]["field"] else ""
+    return ProblemError(
+        Category.DATA_VALIDATION,
+        title="The question is not right",
+        detail=f"{where}{faults[0]['message']}.",
+        recovery=["Correct it and send it again; /docs shows what is taken."],
+        technical_details={"faults": faults},
+    )

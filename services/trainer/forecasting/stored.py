@@ -64,7 +64,10 @@ class StoredModel:
 
     @classmethod
     def load(cls, folder: Path, manifest: dict[str, Any]) -> Self:
-        """From the job's artifacts under their own names. Raises INTERNAL where its libraries cannot be loaded."""
+        """From the job's artifacts under their own names: of its dataset's ``manifest``.
+
+        Raises INTERNAL where its libraries cannot be loaded.
+        """
         card = orjson.loads((folder / "model_card.json").read_bytes())
         parameters = parse_model(card["parameters"])
         steps, targets = card["output_shape"]

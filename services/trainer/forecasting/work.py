@@ -1,0 +1,64 @@
+"""One request, carried out: rows from a file, models from their folders, forecasts of all targets together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from services.trainer.forecasting.forecast import answer, find_window
+from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
+from services.trainer.forecasting.question import parse_question
+from services.trainer.forecasting.stored import StoredModel
+from shared.series.canonical import read_series
+from shared.series.configuration import parse_configuration
+from shared.series.series import Series
+
+
+def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
+    """Forecasts in the order of ``models``, each ``{"folder", "manifest"}`` paths of this machine.
+
+    ``rows`` is a path; ``form`` says what it holds: ``json`` (a question), ``csv``, or ``files``: a folder of the
+    session's own canonical files by their ids, from whose end is forecast. Raises :class:`ProblemError`.
+    """
+    files = {file_id: TrainedFile(**file) for file_id, file in specification["files"].items()}
+    of_manifest = defaultdict(list)
+    for place, model in enumerate(specification["models"]):
+        of_manifest[model["manifest"]].append((place, Path(model["folder"])))
+    found: dict[int, dict[str, Any]] = {}
+    for path, models in of_manifest.items():
+        manifest = orjson.loads(Path(path).read_bytes())
+        inputs = Inputs(
+            configuration := parse_configuration(manifest["configuration"]),
+            manifest["input_features"][: len(configuration.inputs)],
+            files,
+        )
+        series = _rows(specification, inputs)
+        asked = specification["reference_time"]
+        reference = None if asked is None else int(moments([asked], inputs.zone(0), "referenceTime")[0])
+        grid = None if specification["form"] == "files" else _nanoseconds(manifest["first_reference_time"])
+        moment, window = find_window(inputs, series, reference, grid)
+        for place, folder in models:
+            found[place] = answer(StoredModel.load(folder, manifest), moment, window)
+    return {"forecasts": [found[place] for place in range(len(found))]}
+
+
+def _rows(specification: dict[str, Any], inputs: Inputs) -> list[Series]:
+    rows = Path(specification["rows"])
+    match specification["form"]:
+        case "json":
+            return from_question(parse_question(rows.read_bytes()), inputs)
+        case "csv":
+            return from_csv(rows, inputs, rows.parent)
+        case _:
+            return [
+                read_series(rows / f"{entry.file}.parquet", entry, inputs.files[entry.file].name)
+                for entry in inputs.configuration.inputs
+            ]
+
+
+def _nanoseconds(text: str) -> int:
+    return int(np.datetime64(text.removesuffix("Z"), "ns").astype(np.int64))
