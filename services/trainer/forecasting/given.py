@@ -13,16 +13,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from services.trainer.forecasting.question import ForecastQuestion
-from shared.analysis.analyse import analyse_file
-from shared.analysis.document import AnalysisOverrides
 from shared.problems import Category, ProblemError
-from shared.series.canonical import TIME, read_series
 from shared.series.configuration import Configuration, SeriesConfiguration
 from shared.series.series import Series, Times
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TABLE = "the rows sent"
+_TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,11 @@ def from_csv(path: Path, inputs: Inputs, folder: Path) -> list[Series]:
 
     Raises DATA_VALIDATION that names line, column and value.
     """
+    # With Polars, which takes longer to import than a forecast, and starts threads: only where it is needed.
+    from shared.analysis.analyse import analyse_file
+    from shared.analysis.document import AnalysisOverrides
+    from shared.series.canonical import read_series
+
     trained = next(
         (inputs.files[entry.file] for entry in inputs.configuration.inputs if entry.file in inputs.files), None
     )
@@ -139,9 +142,9 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
     rows = question.rows or []
     entries = inputs.configuration.inputs
     own_times = {entry.time_column for entry in entries if entry.time_column}
-    time_column = next((name for name in (TIME, *sorted(own_times)) if name in rows[0]), None)
+    time_column = next((name for name in (_TIME, *sorted(own_times)) if name in rows[0]), None)
     if time_column is None:
-        raise _refused(f"rows.0: there is no {TIME!r} that says when the row was measured")
+        raise _refused(f"rows.0: there is no {_TIME!r} that says when the row was measured")
     issue_columns = {entry.issue_column for entry in entries if entry.issue_column}
     names = list(dict.fromkeys(name for row in rows for name in row))
     found: dict[int, Series] = {}

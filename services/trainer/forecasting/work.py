@@ -13,7 +13,6 @@ from services.trainer.forecasting.forecast import answer, find_window
 from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
 from services.trainer.forecasting.question import parse_question
 from services.trainer.forecasting.stored import StoredModel
-from shared.series.canonical import read_series
 from shared.series.configuration import parse_configuration
 from shared.series.series import Series
 
@@ -54,6 +53,8 @@ def _rows(specification: dict[str, Any], inputs: Inputs) -> list[Series]:
         case "csv":
             return from_csv(rows, inputs, rows.parent)
         case _:
+            from shared.series.canonical import read_series
+
             return [
                 read_series(rows / f"{entry.file}.parquet", entry, inputs.files[entry.file].name)
                 for entry in inputs.configuration.inputs

@@ -6,15 +6,14 @@ import os
 from typing import Any
 
 from services.trainer.child.threads import limit_threads
+from services.trainer.forecasting.work import carry_out
 from services.trainer.models.registry import load_all
 from shared.runtime.child import Report, serve
 
 
 def forecast(specification: dict[str, Any], report: Report) -> dict[str, Any]:
-    """See :func:`services.trainer.forecasting.work.carry_out`; with ``folder``, its files are written, too."""
+    """See :func:`services.trainer.forecasting.work.carry_out`."""
     limit_threads(specification["threads"])
-    from services.trainer.forecasting.work import carry_out
-
     return carry_out(specification)
 
 
