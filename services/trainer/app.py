@@ -20,6 +20,8 @@ from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import fail_job
 from services.trainer.serving import api as serving
 from services.trainer.serving.forecasts import Forecasting
+from services.trainer.serving.jobs import SUBSCRIPTION as FORECAST
+from services.trainer.serving.jobs import ForecastJobs
 from services.trainer.worker import ModelTraining
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
@@ -30,6 +32,8 @@ from shared.jobs.remains import remove_remains
 from shared.jobs.worker import Worker
 from shared.runtime.service import Service
 from shared.settings import Settings
+
+_FORECAST_AT_ONCE = 2
 
 
 def create_api(settings: Settings) -> FastAPI:
@@ -69,6 +73,8 @@ def create_api(settings: Settings) -> FastAPI:
         ),
     )
     forecasting = Forecasting(service)
+    jobs = ForecastJobs(service, forecasting)
+    service.bus.subscribe(FORECAST, patient(jobs.handle), prefetch=_FORECAST_AT_ONCE, give_up=jobs.give_up)
     application = service.application("trainer", [api.router, serving.router])
     application.state.forecasting = forecasting
     return application

@@ -13,7 +13,7 @@ from services.trainer.forecasting.forecast import answer, find_window
 from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
 from services.trainer.forecasting.question import parse_question
 from services.trainer.forecasting.stored import StoredModel
-from shared.series.configuration import parse_configuration
+from shared.series.configuration import SeriesConfiguration, parse_configuration
 from shared.series.series import Series
 
 
@@ -21,13 +21,16 @@ def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
     """Forecasts in the order of ``models``, each ``{"folder", "manifest"}`` paths of this machine.
 
     ``rows`` is a path; ``form`` says what it holds: ``json`` (a question), ``csv``, or ``files``: a folder of the
-    session's own canonical files by their ids, from whose end is forecast. Raises :class:`ProblemError`.
+    session's own canonical files by their ids, from whose end is forecast. With ``outputs``, a folder beside what is
+    to stand at the head of the document, the files of a one-shot job are written there. Raises :class:`ProblemError`.
     """
     files = {file_id: TrainedFile(**file) for file_id, file in specification["files"].items()}
     of_manifest = defaultdict(list)
     for place, model in enumerate(specification["models"]):
         of_manifest[model["manifest"]].append((place, Path(model["folder"])))
     found: dict[int, dict[str, Any]] = {}
+    outputs: dict[str, Any] | None = specification["outputs"]
+    pasts: dict[int, Series] = {}
     for path, models in of_manifest.items():
         manifest = orjson.loads(Path(path).read_bytes())
         inputs = Inputs(
@@ -41,8 +44,18 @@ def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
         grid = None if specification["form"] == "files" else _nanoseconds(manifest["first_reference_time"])
         moment, window = find_window(inputs, series, reference, grid)
         for place, folder in models:
-            found[place] = answer(StoredModel.load(folder, manifest), moment, window)
-    return {"forecasts": [found[place] for place in range(len(found))]}
+            model = StoredModel.load(folder, manifest)
+            found[place] = answer(model, moment, window)
+            if outputs is not None:
+                pasts[place] = _of_file(specification, inputs, configuration.outputs[model.target])
+    places = range(len(found))
+    if outputs is not None:
+        from services.trainer.forecasting.outputs import Forecasted, write_outputs
+
+        about = dict(outputs)
+        target = Path(about.pop("folder"))
+        write_outputs(target, about, [Forecasted(found[place], pasts[place]) for place in places])
+    return {"forecasts": [found[place] for place in places]}
 
 
 def _rows(specification: dict[str, Any], inputs: Inputs) -> list[Series]:
@@ -53,12 +66,13 @@ def _rows(specification: dict[str, Any], inputs: Inputs) -> list[Series]:
         case "csv":
             return from_csv(rows, inputs, rows.parent)
         case _:
-            from shared.series.canonical import read_series
+            return [_of_file(specification, inputs, entry) for entry in inputs.configuration.inputs]
 
-            return [
-                read_series(rows / f"{entry.file}.parquet", entry, inputs.files[entry.file].name)
-                for entry in inputs.configuration.inputs
-            ]
+
+def _of_file(specification: dict[str, Any], inputs: Inputs, entry: SeriesConfiguration) -> Series:
+    from shared.series.canonical import read_series
+
+    return read_series(Path(specification["rows"]) / f"{entry.file}.parquet", entry, inputs.files[entry.file].name)
 
 
 def _nanoseconds(text: str) -> int:

@@ -21,24 +21,40 @@ Files = dict[str, dict[str, Any]]
 
 
 class Forecasting:
-    """Forecasts in children, ``slots`` at a time; the others wait, as long as a request may take."""
+    """Forecasts in children, one for each core at a time; the others wait, as long as a request may take."""
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self.cache = ArtifactCache(service, settings.forecast_cache_bytes)
         self._children = service.children("services.trainer.serving.child", what="Forecasting")
         self._seconds = settings.forecast_seconds
-        cores = os.cpu_count() or 1
-        self._slots = asyncio.Semaphore(cores)
+        self._slots = asyncio.Semaphore(os.cpu_count() or 1)
         service.start_last(self.cache)
 
     async def forecast(
-        self, models: Sequence[ChosenModel], files: Files, rows: Path, form: Form, reference_time: str | None
+        self,
+        models: Sequence[ChosenModel],
+        files: Files,
+        rows: Path,
+        form: Form,
+        reference_time: str | None,
+        outputs: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """One answer for each model, in order. Raises the child's problems, the store's, and one when time is over."""
+        """One answer for each model, in order; see :func:`services.trainer.forecasting.work.carry_out`.
+
+        Raises the child's problems, the store's, and one when time is over.
+        """
         try:
             async with asyncio.timeout(self._seconds), self._slots:
-                return await self._forecast(models, files, rows, form, reference_time)
+                specification = {
+                    "files": files,
+                    "rows": str(rows),
+                    "form": form,
+                    "reference_time": reference_time,
+                    "outputs": outputs,
+                    "threads": 1,
+                }
+                return await self._forecast(models, specification)
         except TimeoutError as error:
             raise ProblemError(
                 Category.RESOURCE_EXHAUSTION,
@@ -46,13 +62,10 @@ class Forecasting:
                 detail=f"It had {self._seconds:g} s, the time that it waited for others included.",
                 recovery=["Try again.", "Send fewer rows.", "Choose a smaller model."],
                 status=503,
-                retryable=True,
                 headers={"Retry-After": "5"},
             ) from error
 
-    async def _forecast(
-        self, models: Sequence[ChosenModel], files: Files, rows: Path, form: Form, reference_time: str | None
-    ) -> list[dict[str, Any]]:
+    async def _forecast(self, models: Sequence[ChosenModel], specification: dict[str, Any]) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory(prefix="foretide-forecast-") as temporary:
             folder = Path(temporary)
             given = []
@@ -63,16 +76,7 @@ class Forecasting:
                 if not manifest.exists():
                     await self.cache.lend({manifest.name: model.manifest}, folder)
                 given.append({"folder": str(own), "manifest": str(manifest)})
-            found = await self._children.run(
-                {
-                    "models": given,
-                    "files": files,
-                    "rows": str(rows),
-                    "form": form,
-                    "reference_time": reference_time,
-                    "threads": 1,
-                }
-            )
+            found = await self._children.run({**specification, "models": given})
         answers: list[dict[str, Any]] = found["forecasts"]
         return [
             {**answer, "job_id": model.job_id, "run_id": model.run_id}

@@ -22,3 +22,7 @@ grant select (id, session_id, user_id, name, prefix, created_at, expires_at, rev
     on public.api_keys to authenticated;
 grant select, insert, update, delete on public.api_keys to service_role;
 create policy own_rows on public.api_keys for select to authenticated using ((select auth.uid()) = user_id);
+
+-- What a one-shot job ends with, by name; set when all of it is stored.
+alter table public.forecast_jobs add column outputs jsonb;
+comment on column public.forecast_jobs.outputs is 'References of output.json, forecast.csv and forecast.png.';
