@@ -18,26 +18,24 @@ from shared.series.series import Series
 
 
 def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
-    """Forecasts in the order of ``models``, each ``{"folder", "manifest"}`` paths of this machine.
+    """Forecasts in the order of ``models``, each ``{"folder", "manifest"}`` paths of this machine and a
+    ``configuration`` that names the session's own files.
 
     ``rows`` is a path; ``form`` says what it holds: ``json`` (a question), ``csv``, or ``files``: a folder of the
     session's own canonical files by their ids, from whose end is forecast. With ``outputs``, a folder beside what is
     to stand at the head of the document, the files of a one-shot job are written there. Raises :class:`ProblemError`.
     """
     files = {file_id: TrainedFile(**file) for file_id, file in specification["files"].items()}
-    of_manifest = defaultdict(list)
+    of_dataset = defaultdict(list)
     for place, model in enumerate(specification["models"]):
-        of_manifest[model["manifest"]].append((place, Path(model["folder"])))
+        of_dataset[model["manifest"], orjson.dumps(model["configuration"])].append((place, Path(model["folder"])))
     found: dict[int, dict[str, Any]] = {}
     outputs: dict[str, Any] | None = specification["outputs"]
     pasts: dict[int, Series] = {}
-    for path, models in of_manifest.items():
+    for (path, document), models in of_dataset.items():
         manifest = orjson.loads(Path(path).read_bytes())
-        inputs = Inputs(
-            configuration := parse_configuration(manifest["configuration"]),
-            manifest["input_features"][: len(configuration.inputs)],
-            files,
-        )
+        configuration = parse_configuration(orjson.loads(document))
+        inputs = Inputs(configuration, manifest["input_features"][: len(configuration.inputs)], files)
         series = _rows(specification, inputs)
         asked = specification["reference_time"]
         reference = None if asked is None else int(moments([asked], inputs.zone(0), "referenceTime")[0])

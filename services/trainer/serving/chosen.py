@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from shared.database.pool import Record, Transaction
@@ -13,7 +14,7 @@ from shared.problems import Category, ProblemError, not_found
 
 _NEEDED = ("model", "model_card", "calibration")
 _JOBS = """
-select job.id, job.run_id, job.model, job.target, job.artifacts, job.position, run.dataset_id,
+select job.id, job.run_id, job.model, job.target, job.artifacts, job.position, dataset.configuration,
     dataset.metadata -> 'references' -> 'manifest' as manifest
 from public.training_jobs job
     join public.training_runs run on run.id = job.run_id
@@ -38,6 +39,8 @@ class ChosenModel:
     target: str
     files: dict[str, Reference]
     manifest: Reference
+    configuration: dict[str, Any]
+    """As this session's files are named: a manifest that is shared with another session names that one's."""
 
     @classmethod
     def of(cls, row: Record) -> ChosenModel:
@@ -49,6 +52,7 @@ class ChosenModel:
             row["target"],
             {Path(reference.key).name: reference for reference in references},
             Reference.model_validate(row["manifest"]),
+            row["configuration"],
         )
 
 

@@ -75,7 +75,7 @@ class Forecasting:
                 manifest = folder / f"{model.manifest.sha256}.json"
                 if not manifest.exists():
                     await self.cache.lend({manifest.name: model.manifest}, folder)
-                given.append({"folder": str(own), "manifest": str(manifest)})
+                given.append({"folder": str(own), "manifest": str(manifest), "configuration": model.configuration})
             found = await self._children.run({**specification, "models": given})
         answers: list[dict[str, Any]] = found["forecasts"]
         return [
