@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     """Largest body of new rows that is forecast from."""
     forecast_seconds: float = Field(default=60.0, ge=1.0, le=600.0)
     """How long a forecast may take, the time that it waits for others included."""
+    forecast_slots: int = Field(default=2, ge=1, le=256)
+    """Forecasts that one process of the trainer's API computes at a time; others wait."""
     forecast_cache_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
     """Disk on which the trainer's API keeps the models that it forecast with."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +20,14 @@ Files = dict[str, dict[str, Any]]
 
 
 class Forecasting:
-    """Forecasts in children, one for each core at a time; the others wait, as long as a request may take."""
+    """Forecasts in children, a few at a time; the others wait, as long as a request may take."""
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self.cache = ArtifactCache(service, settings.forecast_cache_bytes)
         self._children = service.children("services.trainer.serving.child", what="Forecasting")
         self._seconds = settings.forecast_seconds
-        self._slots = asyncio.Semaphore(os.cpu_count() or 1)
+        self._slots = asyncio.Semaphore(settings.forecast_slots)
         service.start_last(self.cache)
 
     async def forecast(
