@@ -153,7 +153,7 @@ async def test_events_that_are_published_move_the_job(
         assert (await reader.get(signed)).content == name.encode()
     async with caller(results_service, servers) as stranger:
         assert (await stranger.get(f"/api/forecast/{job['id']}/output.json")).status_code == 404
-    assert (await reader.get(f"/api/forecast/{job['id']}/model.keras")).status_code in (404, 422)
+    assert (await reader.get(f"/api/forecast/{job['id']}/model.keras")).status_code == 404
 
 
 async def test_every_way_to_end_is_followed(

@@ -15,6 +15,8 @@ from shared.series.sampling import Drop
 from shared.series.series import Series, Times, moment_text
 from shared.series.windows import sample_offsets, target_step_minutes
 
+_NAMED = 2
+"""Series that the sentence names; the technical details have all."""
 _WHY = {
     Drop.BEFORE: "its rows begin later than that",
     Drop.AFTER: "its rows end earlier than that",
@@ -92,18 +94,19 @@ def _insufficient(
         f"{one['name']!r} needs rows from {one['needed']['from']} to {one['needed']['to']}, "
         f"and {one['lacks']['because']} "
         f"(given: {one['given']['rows']} rows from {one['given']['from']} to {one['given']['to']})"
-        for one in lacking
+        for one in lacking[:_NAMED]
     )
+    if len(lacking) > _NAMED:
+        said += f"; and {len(lacking) - _NAMED} more likewise"
+    earliest = min(one["needed"]["from"] for one in lacking)
+    latest = max(one["needed"]["to"] for one in lacking)
     which = "that was asked for" if asked is not None else "which is the newest that all series reach"
     return ProblemError(
         Category.INSUFFICIENT_DATA,
         title="There are not enough rows for a forecast",
         detail=f"For the reference time {moment_text(reference)}, {which}: {said}.",
         recovery=[
-            *(
-                f"Send rows of {one['name']!r} from {one['needed']['from']} to {one['needed']['to']}."
-                for one in lacking
-            ),
+            f"Send rows from {earliest} to {latest}, of each series as technical_details have them.",
             "Or ask for another referenceTime.",
         ],
         technical_details={"reference_time": moment_text(reference), "series": described},
