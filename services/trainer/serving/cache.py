@@ -47,9 +47,10 @@ class ArtifactCache:
             self._trim()
 
     async def _fetch(self, reference: Reference) -> None:
-        key = reference.sha256
-        if key not in self._sizes:
-            store, path = self._service.store, self._path(reference)
+        key, path = reference.sha256, self._path(reference)
+        # Whoever clears temporary folders may have been here.
+        if key not in self._sizes or not path.exists():
+            store = self._service.store
             await get_file(store, reference.bucket, reference.key, path, expected_sha256=key)
         self._sizes[key] = self._sizes.pop(key, reference.bytes)
 

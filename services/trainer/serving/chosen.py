@@ -22,7 +22,7 @@ from public.training_jobs job
 where job.session_id = $1 and job.id = any($2) and job.status = 'trained' and job.artifacts is not null
 order by job.position
 """
-_SERVED = "select job_id from public.served_models where session_id = $1"
+_SERVED = "select target, job_id from public.served_models where session_id = $1"
 _BEST = """
 select best_model -> 'targets' as targets from public.training_results
 where session_id = $1 and status = 'completed' and best_model is not null and ($2::uuid is null or run_id = $2)
@@ -67,9 +67,9 @@ async def choose_models(
     if job_id is not None:
         jobs = [job_id]
     elif run_id is not None:
-        jobs = await _best(transaction, session_id, run_id)
+        jobs = list((await _best(transaction, session_id, run_id)).values())
     else:
-        jobs = await _served(transaction, session_id) or await _best(transaction, session_id, None)
+        jobs = await _served(transaction, session_id)
     found = [ChosenModel.of(row) for row in await transaction.fetch(_JOBS, session_id, jobs)]
     if not found:
         if job_id is not None or run_id is not None:
@@ -82,12 +82,16 @@ async def choose_models(
 
 
 async def _served(transaction: Transaction, session_id: str) -> list[UUID]:
-    return [row["job_id"] for row in await transaction.fetch(_SERVED, session_id)]
+    """For each target of the newest run the model that is served, or else that run's best one."""
+    served = {row["target"]: row["job_id"] for row in await transaction.fetch(_SERVED, session_id)}
+    best = await _best(transaction, session_id, None)
+    # Targets of earlier runs that this one has no more are not forecast: their inputs may be others.
+    return [served.get(target, job_id) for target, job_id in best.items()] or list(served.values())
 
 
-async def _best(transaction: Transaction, session_id: str, run_id: UUID | None) -> list[UUID]:
+async def _best(transaction: Transaction, session_id: str, run_id: UUID | None) -> dict[str, UUID]:
     targets = await transaction.fetch_value(_BEST, session_id, run_id)
-    return [UUID(entry["job_id"]) for entry in (targets or {}).values()]
+    return {target: UUID(entry["job_id"]) for target, entry in (targets or {}).items()}
 
 
 def _nothing_trained() -> ProblemError:
