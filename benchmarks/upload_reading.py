@@ -15,7 +15,7 @@ from pathlib import Path
 
 def by_foretide(path: Path) -> float:
     """Seconds for the analysis and the canonical copy."""
-    from services.upload.analysis.analyse import analyse_file
+    from shared.analysis.analyse import analyse_file
 
     with tempfile.TemporaryDirectory(prefix="foretide-benchmark-") as folder:
         began = time.perf_counter()

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from services.upload.analysis.analyse import analyse_file
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.analyse import analyse_file
+from shared.analysis.document import AnalysisOverrides
 from shared.problems import Category, ProblemError
 from shared.series.canonical import read_series
 from shared.series.configuration import Configuration, parse_configuration

@@ -77,6 +77,17 @@ class Settings(BaseSettings):
     storage_quota_bytes: int = Field(default=50 * 1024**3, ge=0, le=1024**5)
     """What one user may store: files, their canonical copies, datasets, models and results."""
 
+    key_requests_per_minute: int = Field(default=60, ge=1, le=10_000_000)
+    """Forecasts that one API key may ask for; as many at once."""
+    max_forecast_bytes: int = Field(default=8 * 1024**2, ge=1024, le=32 * 1024**2)
+    """Largest body of new rows that is forecast from."""
+    forecast_seconds: float = Field(default=60.0, ge=1.0, le=600.0)
+    """How long a forecast may take, the time that it waits for others included."""
+    forecast_slots: int = Field(default=2, ge=1, le=256)
+    """Forecasts that one process of the trainer's API computes at a time; others wait."""
+    forecast_cache_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+    """Disk on which the trainer's API keeps the models that it forecast with."""
+
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:

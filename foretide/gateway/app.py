@@ -21,7 +21,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TUS_HEADERS = ("Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata")
 _FROM_BROWSERS = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Range"),
-    *("traceparent", "Upload-Checksum", "X-HTTP-Method-Override"),
+    *("traceparent", "Upload-Checksum", "X-API-Key", "X-HTTP-Method-Override"),
     *_TUS_HEADERS,
 )
 _TO_BROWSERS = (

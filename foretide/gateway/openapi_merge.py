@@ -40,6 +40,7 @@ def merge(documents: Mapping[str, Json], *, unavailable: Collection[str] = ()) -
     names = _new_names(documents)
     paths: defaultdict[str, Json] = defaultdict(dict)
     components: defaultdict[str, Json] = defaultdict(dict)
+    schemes: Json = {_BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Your token."}}
     for service in (service for service in SERVICES if service in documents):
         document = _with_names(documents[service], names[service])
         for section, definitions in document.get("components", {}).items():
@@ -49,6 +50,8 @@ def merge(documents: Mapping[str, Json], *, unavailable: Collection[str] = ()) -
                     for name, definition in definitions.items()
                 }
         bearers = _bearer_schemes(document)
+        own_schemes: Json = document.get("components", {}).get("securitySchemes", {})
+        schemes |= {name: scheme for name, scheme in own_schemes.items() if name not in bearers}
         for path, method, operation in _routed_operations(service, document):
             paths[path][method] = {**operation, "tags": [service], **_security(operation, bearers)}
     return {
@@ -58,9 +61,7 @@ def merge(documents: Mapping[str, Json], *, unavailable: Collection[str] = ()) -
         "paths": dict(paths),
         "components": {
             **{section: dict(sorted(definitions.items())) for section, definitions in components.items()},
-            "securitySchemes": {
-                _BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Your token."}
-            },
+            "securitySchemes": schemes,
         },
         **({"x-unavailable-services": sorted(unavailable)} if unavailable else {}),
     }

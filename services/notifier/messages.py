@@ -78,6 +78,16 @@ _EVENTS: dict[str, tuple[str, Callable[[Data], dict[str, Any]]]] = {
         },
     ),
     "training.failed": ("error", _problem),
+    "forecast.completed": (
+        "forecast_complete",
+        lambda d: {
+            "job_id": d["forecast_job_id"],
+            "model": d["model"],
+            "metrics": d["metrics"],
+            "files": sorted(d["outputs"]),
+        },
+    ),
+    "forecast.failed": ("error", _problem),
     "results.deleted": ("results_deleted", lambda d: {"results": d["results"], "objects": d["objects"]}),
     "session.deleted": ("session_deleted", lambda d: {}),
     "session.purged": ("session_purged", lambda d: {}),

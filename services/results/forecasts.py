@@ -13,13 +13,16 @@ from shared.delivery.inbox import handled_once
 from shared.events.envelope import Envelope
 from shared.events.payloads import (
     DatasetsFailed,
+    ForecastCompleted,
+    ForecastFailed,
     Payload,
+    Reference,
     TrainingCancelled,
     TrainingCompleted,
     TrainingFailed,
     TrainingStarted,
 )
-from shared.problems import Category, Problem, ProblemError
+from shared.problems import Category, Problem, ProblemError, not_found
 from shared.runtime.service import Service
 from shared.sessions.forecast_jobs import own_forecast_job
 from shared.storage.keys import FORECAST_UPLOADS
@@ -31,6 +34,7 @@ update public.forecast_jobs set status = $3, model_used = $4, metrics = $5, erro
     followed = $2
 where session_id = $1 and followed < $2
 """
+_KEEP_OUTPUTS = "update public.forecast_jobs set outputs = $2, output_file_path = $3 where session_id = $1"
 
 
 async def on_training_started(transaction: Transaction, envelope: Envelope, event: TrainingStarted) -> None:
@@ -39,14 +43,26 @@ async def on_training_started(transaction: Transaction, envelope: Envelope, even
 
 
 async def on_training_completed(transaction: Transaction, envelope: Envelope, event: TrainingCompleted) -> None:
-    """The best model is the one that is used; its metrics by target."""
+    """The best model is the one that is used; its metrics by target. The trainer forecasts with it now."""
     best = event.best_model or {}
     await _follow(
-        transaction, envelope, event.session_id, "completed", model=best.get("model"), metrics=best.get("targets")
+        transaction, envelope, event.session_id, "processing", model=best.get("model"), metrics=best.get("targets")
     )
 
 
-async def on_failed(transaction: Transaction, envelope: Envelope, event: TrainingFailed | DatasetsFailed) -> None:
+async def on_forecast_completed(transaction: Transaction, envelope: Envelope, event: ForecastCompleted) -> None:
+    """All that it ends with is stored."""
+    is_news = await _follow(
+        transaction, envelope, event.session_id, "completed", model=event.model, metrics=event.metrics
+    )
+    if is_news:
+        outputs = {name: reference.model_dump(mode="json") for name, reference in event.outputs.items()}
+        await transaction.execute(_KEEP_OUTPUTS, event.session_id, outputs, event.outputs["output.json"].key)
+
+
+async def on_failed(
+    transaction: Transaction, envelope: Envelope, event: TrainingFailed | DatasetsFailed | ForecastFailed
+) -> None:
     """With the reason that the session has."""
     await _follow(transaction, envelope, event.session_id, "failed", problem=event.problem)
 
@@ -71,8 +87,9 @@ async def _follow(
     model: str | None = None,
     metrics: dict[str, Any] | None = None,
     problem: Problem | None = None,
-) -> None:
-    await transaction.execute(
+) -> bool:
+    """False where a later event was followed already."""
+    followed = await transaction.execute(
         _FOLLOW,
         session_id,
         envelope.sequence_number,
@@ -82,6 +99,7 @@ async def _follow(
         problem.user_message if problem else None,
         problem.model_dump(mode="json") if problem else None,
     )
+    return bool(followed)
 
 
 _FOLLOWED: tuple[tuple[str, type[Payload], Callable[[Transaction, Envelope, Any], Awaitable[None]]], ...] = (
@@ -90,6 +108,8 @@ _FOLLOWED: tuple[tuple[str, type[Payload], Callable[[Transaction, Envelope, Any]
     ("training.failed", TrainingFailed, on_failed),
     ("training.cancelled", TrainingCancelled, on_training_cancelled),
     ("datasets.failed", DatasetsFailed, on_failed),
+    ("forecast.completed", ForecastCompleted, on_forecast_completed),
+    ("forecast.failed", ForecastFailed, on_failed),
 )
 
 
@@ -107,11 +127,30 @@ async def forecast_job(database: Database, store: ObjectStore, user_id: UUID, jo
     return ForecastJobDocument(
         job_id=job["id"],
         phase=job["session_status"],
-        files=[await _input_file(store, job)],
+        files=await _files(store, job),
         **{name: job[name] for name in ForecastJobDocument.model_fields if name not in ("job_id", "phase", "files")},
     )
 
 
-async def _input_file(store: ObjectStore, job: Record) -> ForecastFile:
-    signed = await store.signed_url(FORECAST_UPLOADS, job["input_file_path"], download_name=job["file_name"])
-    return ForecastFile(name="input.csv", file_size=job["raw"]["bytes"], url=signed.url, expires_at=signed.expires_at)
+async def output_of(database: Database, user_id: UUID, job_id: UUID, name: str) -> Reference:
+    """One of the files that the caller's job ended with. Raises a 404 problem, also before it has ended."""
+    async with database.transaction(user_id) as transaction:
+        job = await own_forecast_job(transaction, user_id, job_id)
+    reference = (job["outputs"] or {}).get(name)
+    if reference is None or job["status"] != "completed":
+        raise not_found(f"File {name} of forecast job", str(job_id))
+    return Reference.model_validate(reference)
+
+
+async def _files(store: ObjectStore, job: Record) -> list[ForecastFile]:
+    """What the job began with, and what it ended with once it has."""
+    found = [await _file(store, "input.csv", job["input_file_path"], job["raw"]["bytes"], job["file_name"])]
+    if job["status"] == "completed":
+        outputs = {name: Reference.model_validate(entry) for name, entry in (job["outputs"] or {}).items()}
+        found += [await _file(store, name, outputs[name].key, outputs[name].bytes, name) for name in sorted(outputs)]
+    return found
+
+
+async def _file(store: ObjectStore, name: str, key: str, size: int, download_name: str) -> ForecastFile:
+    signed = await store.signed_url(FORECAST_UPLOADS, key, download_name=download_name)
+    return ForecastFile(name=name, file_size=size, url=signed.url, expires_at=signed.expires_at)

@@ -18,6 +18,10 @@ from services.trainer.overdue import end_overdue
 from services.trainer.remains import ENDED, remove_remains_of_job
 from services.trainer.runner import CHILD, PRELOADED, ChildRunner
 from services.trainer.runs import fail_job
+from services.trainer.serving import api as serving
+from services.trainer.serving.forecasts import Forecasting
+from services.trainer.serving.jobs import SUBSCRIPTION as FORECAST
+from services.trainer.serving.jobs import ForecastJobs
 from services.trainer.worker import ModelTraining
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
@@ -28,6 +32,8 @@ from shared.jobs.remains import remove_remains
 from shared.jobs.worker import Worker
 from shared.runtime.service import Service
 from shared.settings import Settings
+
+_FORECAST_AT_ONCE = 2
 
 
 def create_api(settings: Settings) -> FastAPI:
@@ -66,7 +72,12 @@ def create_api(settings: Settings) -> FastAPI:
             database, "training_jobs", lambda job: remove_remains_of_job(database, service.store, job), ended=ENDED
         ),
     )
-    return service.application("trainer", [api.router])
+    forecasting = Forecasting(service)
+    jobs = ForecastJobs(service, forecasting)
+    service.bus.subscribe(FORECAST, patient(jobs.handle), prefetch=_FORECAST_AT_ONCE, give_up=jobs.give_up)
+    application = service.application("trainer", [api.router, serving.router])
+    application.state.forecasting = forecasting
+    return application
 
 
 def create_worker(settings: Settings) -> FastAPI:

@@ -100,10 +100,11 @@ async def _session(transaction: Transaction, user_id: UUID, session_id: str) -> 
 
 
 async def on_session_deleted(database: Database, store: ObjectStore, session_id: str) -> None:
-    """Remove a deleted session's models: objects first, then rows."""
+    """Remove a deleted session's models: objects first, then rows; its keys, too."""
     async with database.transaction() as transaction:
         if await lease.somebody_still_writes(transaction, "training_jobs", session_id):
             raise lease.StillRunning(session_id)
     await store.delete_prefix(ML_ARTIFACTS, f"models/{session_id}/")
     async with database.transaction() as transaction:
         await transaction.execute("delete from public.training_runs where session_id = $1", session_id)
+        await transaction.execute("delete from public.api_keys where session_id = $1", session_id)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 from shared.runtime.child import Report, serve
 
 
 def analyse(specification: dict[str, Any], _: Report) -> dict[str, Any]:
     """Analyse ``csv`` and write the canonical copy to ``parquet``; the analysis as JSON-able data."""
     # With Polars, which starts threads as it is imported: not before the process was copied.
-    from services.upload.analysis.analyse import analyse_file
+    from shared.analysis.analyse import analyse_file
 
     analysis = analyse_file(
         Path(specification["csv"]),

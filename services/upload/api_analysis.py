@@ -7,9 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
 
-from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.reading import FileReader
 from services.upload.rereading import find_file, read_again
+from shared.analysis.document import Analysis, AnalysisOverrides
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.web.authentication import CurrentCaller

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from services.upload.analysis.document import Analysis
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis
 from shared.runtime.child import Report, serve
 
 

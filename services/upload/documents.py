@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 from shared.web.documents import Document
 
 UploadIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]

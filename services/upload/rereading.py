@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from services.upload.analysis.document import AnalysisOverrides
 from services.upload.announcement import file_uploaded
 from services.upload.reading import FileReader
+from shared.analysis.document import AnalysisOverrides
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.events.payloads import Reference

@@ -64,6 +64,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     Subscription("trainer", "training.cancel", "command"),
     Subscription("trainer", "model.train", "command"),
     Subscription("trainer", "session.deleted", "event"),
+    Subscription("trainer", "training.completed", "event"),
     Subscription("results", "model.trained", "event"),
     Subscription("results", "model.failed", "event"),
     Subscription("results", "session.deleted", "event"),
@@ -72,6 +73,8 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     Subscription("results", "training.completed", "event"),
     Subscription("results", "training.failed", "event"),
     Subscription("results", "training.cancelled", "event"),
+    Subscription("results", "forecast.completed", "event"),
+    Subscription("results", "forecast.failed", "event"),
 )
 
 EXCHANGES: tuple[Exchange, ...] = (

@@ -56,6 +56,8 @@ CATALOGUE: dict[str, MessageDefinition] = {
         MessageDefinition("results.stored", _EVENT, "results", p.ResultsStored, numbered=True),
         MessageDefinition("training.completed", _EVENT, "results", p.TrainingCompleted, numbered=True),
         MessageDefinition("training.failed", _EVENT, "results", p.TrainingFailed, numbered=True),
+        MessageDefinition("forecast.completed", _EVENT, "trainer", p.ForecastCompleted, numbered=True),
+        MessageDefinition("forecast.failed", _EVENT, "trainer", p.ForecastFailed, numbered=True),
         MessageDefinition("results.deleted", _EVENT, "results", p.ResultsDeleted, numbered=True),
         MessageDefinition("dataset.generate", _COMMAND, "dataset", p.DatasetGenerate),
         MessageDefinition("training.start", _COMMAND, "trainer", p.TrainingStart),

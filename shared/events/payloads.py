@@ -192,6 +192,26 @@ class TrainingFailed(Payload):
     problem: Problem
 
 
+class ForecastCompleted(Payload):
+    """A one-shot job's forecast of what follows its data is stored."""
+
+    session_id: str
+    forecast_job_id: UUID
+    run_id: UUID
+    model: str
+    metrics: dict[str, Any] = Field(description="Of that model, by target.")
+    outputs: dict[str, Reference] = Field(description="output.json, forecast.csv and forecast.png.")
+
+
+class ForecastFailed(Payload):
+    """A one-shot job's models are trained and stored, and what follows its data could not be forecast."""
+
+    session_id: str
+    forecast_job_id: UUID
+    run_id: UUID
+    problem: Problem
+
+
 class ResultsDeleted(Payload):
     """Results (rows and objects) of a session are gone."""
 

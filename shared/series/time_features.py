@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from shared.series.calendar_columns import column_names
@@ -94,6 +93,9 @@ def _wall_clock(moments: Times, zone: str | None) -> tuple[Times, Times]:
     """What calendars and clocks show, in UTC or a zone: days since 1970-01-01, and whole seconds of the day."""
     seconds = moments // 10**9
     if zone is not None:
+        # It takes longer to import than a forecast takes, which may need none of it.
+        import polars as pl
+
         utc = pl.Series(seconds * 1000).cast(pl.Datetime("ms", "UTC"))
         local = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
         seconds = local.dt.timestamp("ms").to_numpy() // 1000

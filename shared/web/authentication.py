@@ -11,11 +11,11 @@ from shared.identity.verifier import Caller, TokenVerifier
 from shared.problems import Category, ProblemError
 from shared.web.fair_use import FairUse, remember
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A Supabase or local Foretide token.")
+BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A Supabase or local Foretide token.")
 
 
-async def _verified_caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+async def verified_caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 ) -> Caller:
     """The verified caller. Raises a 401 problem without a token, or with one that is not valid."""
     if credentials is None:
@@ -30,11 +30,12 @@ async def _verified_caller(
     return await verifier.verify(credentials.credentials)
 
 
-VerifiedCaller = Annotated[Caller, Depends(_verified_caller)]
+VerifiedCaller = Annotated[Caller, Depends(verified_caller)]
 """Who calls, without a look at budgets: for what stands beside one of the two below."""
 
 
-async def _asking_caller(request: Request, caller: VerifiedCaller) -> Caller:
+async def asking_caller(request: Request, caller: VerifiedCaller) -> Caller:
+    """The caller, with one request taken from the user's budget. Raises a 429 problem."""
     fair_use: FairUse = request.app.state.service.fair_use
     standing = await fair_use.ask(caller.user_id)
     remember(request.scope, standing)
@@ -42,7 +43,7 @@ async def _asking_caller(request: Request, caller: VerifiedCaller) -> Caller:
     return caller
 
 
-CurrentCaller = Annotated[Caller, Depends(_asking_caller)]
+CurrentCaller = Annotated[Caller, Depends(asking_caller)]
 """The caller of a control request: one is taken from the user's budget. Raises 401 and 429 problems."""
 
 

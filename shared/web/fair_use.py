@@ -74,23 +74,28 @@ class Standing:
 
 
 class FairUse:
-    """The budgets of every user: control requests, and the bytes of chunks and tus."""
+    """The budgets of every user: control requests, and the bytes of chunks and tus. Every API key has its own."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self.requests = Budget("requests", settings.requests_per_minute, "requests")
+        self.key_requests = Budget("key-requests", settings.key_requests_per_minute, "requests")
         self.upload_bytes = Budget("upload-bytes", settings.upload_bytes_per_minute, "content-bytes")
 
     async def ask(self, user_id: UUID) -> Standing:
         """Take one request."""
         return await self._take(user_id, self.requests, 1)
 
+    async def ask_by_key(self, key_id: UUID) -> Standing:
+        """Take one request from an API key's own budget."""
+        return await self._take(key_id, self.key_requests, 1)
+
     async def send(self, user_id: UUID, size: int) -> Standing:
         """Take a request's bytes; a small one counts as 64 KiB, the smallest usual chunk."""
         return await self._take(user_id, self.upload_bytes, max(size, _SMALLEST_SENDING))
 
-    async def _take(self, user_id: UUID, budget: Budget, cost: int) -> Standing:
-        row = await self._database.call(_TAKE, user_id, budget.name, budget.seconds(cost), float(_WINDOW_SECONDS))
+    async def _take(self, owner: UUID, budget: Budget, cost: int) -> Standing:
+        row = await self._database.call(_TAKE, owner, budget.name, budget.seconds(cost), float(_WINDOW_SECONDS))
         return Standing(budget, cost, row["taken"], row["full_in"])
 
 

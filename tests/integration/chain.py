@@ -171,7 +171,9 @@ async def unreferenced_objects(stack: RunningStack) -> set[str]:
                    union select (e.value ->> 'bucket') || '/' || (e.value ->> 'key')
                          from training_jobs, jsonb_each(artifacts) e where jsonb_typeof(artifacts) = 'object'
                    union select (e.value ->> 'bucket') || '/' || (e.value ->> 'key')
-                         from training_results, jsonb_each(artifacts) e"""
+                         from training_results, jsonb_each(artifacts) e
+                   union select (e.value ->> 'bucket') || '/' || (e.value ->> 'key')
+                         from forecast_jobs, jsonb_each(outputs) e where jsonb_typeof(outputs) = 'object'"""
             )
     finally:
         await database.close()

@@ -67,6 +67,7 @@ async def test_one_csv_becomes_a_completed_job_with_metrics_and_nothing_else_has
         session_id = started["sessionId"]
         expected = Counter(
             ["session.created", "file.uploaded", "datasets.generated", "training.started", "training.completed"]
+            + ["forecast.completed"]
             + 2 * ["model.trained", "results.stored"]
         )
         await until(lambda: listener.names(session_id) == expected, what="every event heard once")
@@ -75,18 +76,25 @@ async def test_one_csv_becomes_a_completed_job_with_metrics_and_nothing_else_has
     assert job["modelUsed"] in ("Linear", "Dense")
     # The wave has an amplitude of 20 and noise of 1: the metrics are in the file's units.
     assert 0.8 < job["metrics"]["load"]["rmse"] < 5
+    files = {file["name"]: file for file in job["files"]}
+    assert files.keys() == {"input.csv", "output.json", "forecast.csv", "forecast.png"}
+    output = await client.call("GET", f"/api/forecast/{job_id}/output.json")
+    (forecast,) = output["forecasts"]
+    # The file's last row is of 23:00 on its 25th day: what is forecast begins an hour later.
+    assert (forecast["reference_time"], forecast["times"][0]) == ("2024-01-25T23:00:00Z", "2024-01-26T00:00:00Z")
+    assert all(abs(value - 50) < 30 for value in forecast["values"])
     results = await client.results(session_id)
     assert results["bestModel"]["model"] == job["modelUsed"]
     await no_orphans(stack)
 
 
-async def test_a_job_completes_although_upload_and_results_are_killed_and_its_deletion_leaves_nothing(
+async def test_a_job_completes_although_services_are_killed_and_its_deletion_leaves_nothing(
     stack: RunningStack, client: Client
 ) -> None:
     job_id = await uploaded(client, hourly_load())
     wishes = {"horizon": 6, "inputSteps": 24, "models": [{"kind": "Linear"}], "timezone": "Europe/Vienna"}
     started = await client.call("POST", f"/api/forecast/{job_id}", json=wishes)
-    for part in ("upload", "results"):
+    for part in ("upload", "results", "trainer-api"):
         killed = kill(stack, part)
         await until(partial(_runs_anew, stack, part, killed), what=f"{part} started again")
     job = await ended(client, job_id)
@@ -123,4 +131,5 @@ async def test_a_job_that_is_cancelled_fails_with_the_reason_and_can_be_started_
     assert job["errorMessage"]
     again = await client.call("POST", f"/api/forecast/{job_id}", json={"models": [{"kind": "Linear"}]})
     assert again["sessionId"] == session_id
-    assert (await ended(client, job_id))["status"] == "completed"
+    job = await ended(client, job_id)
+    assert job["status"] == "completed", job["problem"]

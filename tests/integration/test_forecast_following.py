@@ -13,6 +13,7 @@ from foretide.stack.servers import LocalServers
 from services.results.app import create_app as results_app
 from services.results.forecasts import (
     on_failed,
+    on_forecast_completed,
     on_training_cancelled,
     on_training_completed,
     on_training_started,
@@ -22,12 +23,17 @@ from shared.delivery import outbox
 from shared.events.envelope import Envelope, event_type
 from shared.events.payloads import (
     DatasetsFailed,
+    ForecastCompleted,
+    ForecastFailed,
+    Reference,
     TrainingCancelled,
     TrainingCompleted,
     TrainingFailed,
     TrainingStarted,
 )
 from shared.problems import Category, ProblemError
+from shared.storage.keys import FORECAST_UPLOADS
+from shared.storage.open import open_store
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.forecasts import hourly_load, pending_job, rows_of, upload
 from tests.waiting import until
@@ -68,6 +74,31 @@ def envelope(payload: object, sequence: int) -> Envelope:
     )
 
 
+def trained(session_id: str) -> TrainingCompleted:
+    return TrainingCompleted(
+        session_id=session_id, run_id=uuid4(), evaluation_metrics=[BEST], best_model=BEST, failed=0
+    )
+
+
+async def forecasted(servers: LocalServers, job: Record) -> ForecastCompleted:
+    """With outputs that are in the store; each holds its own name."""
+    folder = job["input_file_path"].rpartition("/")[0]
+    opening = open_store(servers.store_url, public_url="http://test", signing_secret=servers.signing_secret)
+    async with opening as store:
+        outputs: dict[str, Reference] = {
+            name: (await store.put(FORECAST_UPLOADS, f"{folder}/{name}", name.encode())).reference
+            for name in ("output.json", "forecast.csv", "forecast.png")
+        }
+    return ForecastCompleted(
+        session_id=job["session_id"],
+        forecast_job_id=job["id"],
+        run_id=uuid4(),
+        model="Linear",
+        metrics=METRICS,
+        outputs=outputs,
+    )
+
+
 async def test_a_job_that_waits_says_what_is_in_its_file(
     application: FastAPI, servers: LocalServers, user_id: UUID, reader: httpx.AsyncClient
 ) -> None:
@@ -82,17 +113,31 @@ async def test_a_job_that_waits_says_what_is_in_its_file(
 
 
 async def test_events_that_are_published_move_the_job(
-    database: Database, user_id: UUID, reader: httpx.AsyncClient, job: Record
+    database: Database,
+    user_id: UUID,
+    reader: httpx.AsyncClient,
+    job: Record,
+    results_service: FastAPI,
+    servers: LocalServers,
 ) -> None:
     session_id = job["session_id"]
     said = (await reader.get(f"/api/forecast/{job['id']}")).json()
     assert (said["status"], said["phase"], said["sessionId"]) == ("processing", "generating", session_id)
     assert {choice["name"] for choice in said["choices"]} >= {"timeColumn", "targetColumns", "horizon"}
-    completed = TrainingCompleted(
-        session_id=session_id, run_id=uuid4(), evaluation_metrics=[BEST], best_model=BEST, failed=0
-    )
+    completed = trained(session_id)
     async with database.transaction() as transaction:
         await outbox.record(transaction, completed, source="results", session_id=session_id, user_id=user_id)
+
+    async def says_model() -> bool:
+        return bool((await reader.get(f"/api/forecast/{job['id']}")).json()["modelUsed"] == "Linear")
+
+    await until(says_model, seconds=30, what="the model that is used")
+    said = (await reader.get(f"/api/forecast/{job['id']}")).json()
+    assert (said["status"], said["metrics"], len(said["files"])) == ("processing", METRICS, 1)
+    assert (await reader.get(f"/api/forecast/{job['id']}/output.json")).status_code == 404
+    forecast = await forecasted(servers, job)
+    async with database.transaction() as transaction:
+        await outbox.record(transaction, forecast, source="trainer", session_id=session_id, user_id=user_id)
 
     async def is_completed() -> bool:
         return bool((await reader.get(f"/api/forecast/{job['id']}")).json()["status"] == "completed")
@@ -100,9 +145,20 @@ async def test_events_that_are_published_move_the_job(
     await until(is_completed, seconds=30, what="the job is completed")
     said = (await reader.get(f"/api/forecast/{job['id']}")).json()
     assert (said["modelUsed"], said["metrics"], said["errorMessage"]) == ("Linear", METRICS, None)
+    assert [file["name"] for file in said["files"]] == ["input.csv", *sorted(forecast.outputs)]
+    for name in forecast.outputs:
+        direct = await reader.get(f"/api/forecast/{job['id']}/{name}")
+        assert (direct.status_code, direct.content) == (200, name.encode())
+        signed = next(file["url"] for file in said["files"] if file["name"] == name)
+        assert (await reader.get(signed)).content == name.encode()
+    async with caller(results_service, servers) as stranger:
+        assert (await stranger.get(f"/api/forecast/{job['id']}/output.json")).status_code == 404
+    assert (await reader.get(f"/api/forecast/{job['id']}/model.keras")).status_code == 404
 
 
-async def test_every_way_to_end_is_followed(database: Database, user_id: UUID, job: Record) -> None:
+async def test_every_way_to_end_is_followed(
+    database: Database, user_id: UUID, job: Record, servers: LocalServers
+) -> None:
     session_id, run_id = job["session_id"], uuid4()
 
     async def now() -> tuple[str, str | None, str | None]:
@@ -126,10 +182,18 @@ async def test_every_way_to_end_is_followed(database: Database, user_id: UUID, j
             session_id=session_id, run_id=run_id, evaluation_metrics=[BEST], best_model=BEST, failed=0
         )
         await on_training_completed(transaction, envelope(completed, 7), completed)
+    assert await now() == ("processing", "Linear", None)
+    async with database.transaction() as transaction:
+        lost = ForecastFailed(session_id=session_id, forecast_job_id=job["id"], run_id=run_id, problem=BROKEN)
+        await on_failed(transaction, envelope(lost, 8), lost)
+    assert await now() == ("failed", None, "It did not converge.")
+    forecast = await forecasted(servers, job)
+    async with database.transaction() as transaction:
+        await on_forecast_completed(transaction, envelope(forecast, 9), forecast)
     assert await now() == ("completed", "Linear", None)
     async with database.transaction() as transaction:
         cancelled = TrainingCancelled(session_id=session_id, run_id=run_id)
-        await on_training_cancelled(transaction, envelope(cancelled, 8), cancelled)
+        await on_training_cancelled(transaction, envelope(cancelled, 10), cancelled)
     status, model, message = await now()
     assert (status, model) == ("failed", None)
     assert message is not None
@@ -145,7 +209,19 @@ async def test_an_event_that_is_heard_late_changes_nothing(database: Database, u
         await on_training_completed(transaction, envelope(completed, 9), completed)
         await on_training_started(transaction, envelope(started, 8), started)
     [row] = await rows_of(database, "forecast_jobs", user_id)
-    assert (row["status"], row["followed"]) == ("completed", 9)
+    assert (row["status"], row["model_used"], row["followed"]) == ("processing", "Linear", 9)
+
+
+async def test_a_forecast_that_is_heard_of_before_its_training_has_the_last_word(
+    database: Database, user_id: UUID, job: Record, servers: LocalServers
+) -> None:
+    completed, forecast = trained(job["session_id"]), await forecasted(servers, job)
+    async with database.transaction() as transaction:
+        await on_forecast_completed(transaction, envelope(forecast, 9), forecast)
+        await on_training_completed(transaction, envelope(completed, 8), completed)
+    [row] = await rows_of(database, "forecast_jobs", user_id)
+    assert (row["status"], row["model_used"], row["metrics"]) == ("completed", "Linear", METRICS)
+    assert row["output_file_path"] == forecast.outputs["output.json"].key
 
 
 async def test_a_job_whose_session_is_going_is_not_found(

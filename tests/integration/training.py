@@ -38,9 +38,10 @@ async def with_stored_dataset(database: Database, store: ObjectStore, folder: Pa
     async with database.transaction() as transaction:
         await transaction.execute(
             """insert into training_datasets (session_id, user_id, name, storage_path, configuration, status, metadata)
-               values ($1, $2, 'd', 'x.npz', '{}', 'ready', $3)""",
+               values ($1, $2, 'd', 'x.npz', $3, 'ready', $4)""",
             owned.session_id,
             owned.user_id,
+            configuration.model_dump(mode="json"),
             {"manifest": orjson.loads(orjson.dumps(manifest)), "references": references},
         )
     return owned

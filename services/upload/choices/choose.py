@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.upload.analysis.document import Analysis
 from services.upload.choices.calendar import choose_time_features
 from services.upload.choices.choice import ASKED, Choice, Chosen
 from services.upload.choices.columns import asked_inputs, choose_targets
@@ -18,6 +17,7 @@ from services.upload.choices.seasons import choose_season
 from services.upload.choices.steps import Steps, choose_max_gap, choose_method, choose_step, to_ns
 from services.upload.choices.windows import Lengths, Windows
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis
 from shared.series.configuration import Configuration, Split, parse_configuration
 from shared.series.series import NANOSECONDS_PER_MINUTE
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.upload.analysis.document import Analysis, Column
 from services.upload.choices.choice import ASKED, Chosen
 from services.upload.choices.excerpt import MOST_COLUMNS, Excerpt
 from services.upload.choices.refusals import listed, unfit_column, unknown_column
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis, Column
 from shared.problems import Category, ProblemError
 
 _LEAST_SHARE = 0.5

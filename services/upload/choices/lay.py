@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.upload.analysis.document import Analysis
 from services.upload.choices.choice import ASKED, Chosen
 from services.upload.choices.columns import possible_inputs
 from services.upload.choices.excerpt import Excerpt
@@ -17,6 +16,7 @@ from services.upload.choices.refusals import listed
 from services.upload.choices.steps import Steps, describe
 from services.upload.choices.windows import Lengths, Windows
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis
 from shared.problems import Category, ProblemError
 
 _MOST_INPUTS = 8

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.refusals import unfit_column, unknown_column
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis, AnalysisOverrides
 
 
 def reading_asked(analysis: Analysis, wishes: Wishes) -> AnalysisOverrides | None:

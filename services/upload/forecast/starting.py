@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.upload.analysis.document import Analysis
 from services.upload.choices.reading import reading_asked
 from services.upload.choices.wishes import Wishes
 from services.upload.forecast.documents import ForecastStarted
 from services.upload.forecast.receiving import job_folder
 from services.upload.opening import ReadFile, open_session
 from services.upload.reading import FileReader
+from shared.analysis.document import Analysis
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
 from shared.jobs.datasets import ask_for_dataset

@@ -105,13 +105,16 @@ def test_f57_every_error_is_documented_as_a_problem(documents: dict[str, dict[st
     assert {"category", "detail", "recovery", "status"} <= components["schemas"]["Problem"]["properties"].keys()
 
 
-def test_every_call_asks_for_the_token_by_the_one_name(documents: dict[str, dict[str, Any]]) -> None:
+def test_every_call_asks_for_the_token_by_the_one_name_and_forecasts_alone_take_a_key(
+    documents: dict[str, dict[str, Any]],
+) -> None:
     merged = merge(documents)
-    names = {
-        name
-        for item in merged["paths"].values()
-        for operation in item.values()
-        for one in operation.get("security", [])
-        for name in one
-    }
-    assert names == {"bearer"}
+    by_name: dict[str, set[str]] = {}
+    for path, item in merged["paths"].items():
+        for operation in item.values():
+            for name in (name for one in operation.get("security", []) for name in one):
+                by_name.setdefault(name, set()).add(path)
+    assert by_name.keys() == {"bearer", "apiKey"} == merged["components"]["securitySchemes"].keys()
+    assert by_name["bearer"] == merged["paths"].keys()
+    assert by_name["apiKey"] == {"/api/training/forecast/{sessionId}"}
+    assert merged["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from services.upload.analysis import blocks
-from services.upload.analysis.analyse import analyse_file
-from services.upload.analysis.document import Analysis, AnalysisOverrides, Column
+from shared.analysis import blocks
+from shared.analysis.analyse import analyse_file
+from shared.analysis.document import Analysis, AnalysisOverrides, Column
 from shared.problems import Category, Problem, ProblemError
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from services.upload.analysis.analyse import analyse_file
+from shared.analysis.analyse import analyse_file
 from shared.problems import ProblemError
 from tests.unit.upload.damage import Spoiled, spoiled
 

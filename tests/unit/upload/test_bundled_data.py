@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import foretide.demo
-from services.upload.analysis.analyse import analyse_file
+from shared.analysis.analyse import analyse_file
 
 DATA = Path(foretide.demo.__file__).parent / "data"
 

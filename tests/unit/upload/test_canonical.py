@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from services.upload.analysis import canonical
-from services.upload.analysis.analyse import analyse_file
-from services.upload.analysis.canonical import canonical_names
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis import canonical
+from shared.analysis.analyse import analyse_file
+from shared.analysis.canonical import canonical_names
+from shared.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, analyse_bytes
 

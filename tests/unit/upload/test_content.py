@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.upload.analysis.analyse import analyse_file
+from shared.analysis.analyse import analyse_file
 
 from .conftest import Analyse, Refuse
 

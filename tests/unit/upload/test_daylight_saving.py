@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, Refuse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.upload.analysis.content import BLOCK_BYTES
+from shared.analysis.content import BLOCK_BYTES
 
 from .conftest import Analyse, Refuse
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, Refuse
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 
 from .conftest import Analyse, analyse_bytes
 

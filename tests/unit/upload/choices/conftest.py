@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.upload.analysis.analyse import analyse_file
-from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.choose import Plan, choose
 from services.upload.choices.columns import columns_to_read
 from services.upload.choices.excerpt import read_excerpt
 from services.upload.choices.wishes import Wishes
+from shared.analysis.analyse import analyse_file
+from shared.analysis.document import Analysis, AnalysisOverrides
 from shared.problems import Problem, ProblemError
 from shared.series.configuration import Configuration
 from shared.series.dataset import Dataset, build_dataset

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from services.upload.analysis.document import AnalysisOverrides
+from shared.analysis.document import AnalysisOverrides
 
 from .conftest import START, PlanFor, Planned
 

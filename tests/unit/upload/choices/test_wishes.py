@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from services.upload.analysis.document import Analysis, AnalysisOverrides
 from services.upload.choices.reading import reading_asked
 from services.upload.choices.wishes import Wishes
+from shared.analysis.document import Analysis, AnalysisOverrides
 from shared.problems import Category, ProblemError
 
 from .conftest import START, PlanFor, RefusedFor, csv_text
