@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response, StreamingResponse
 
-from services.results.api_downloads import send_object
 from services.results.documents import ForecastJobDocument
 from services.results.forecasts import forecast_job, output_of
+from services.results.sending import send_object
 from shared.identity.verifier import Caller
 from shared.runtime.service import Service
 from shared.web.authentication import CurrentCaller

@@ -53,7 +53,7 @@ def operations(application: FastAPI) -> list[tuple[str, str]]:
 
 def filled(path: str, owned: Owned, upload_id: str = "") -> str:
     """The path with the owner's identifiers in it."""
-    known = {"sessionId": owned.session_id, "uploadId": upload_id}
+    known = {"sessionId": owned.session_id, "uploadId": upload_id, "plot": "predictions"}
     return _IDENTIFIER.sub(lambda match: known.get(match[1]) or str(uuid4()), path)
 
 
@@ -73,7 +73,7 @@ async def make_upload(database: Database, user_id: UUID) -> str:
 async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
     if "/tus/" in path:
         return await client.request(method, path, content=b"", headers=TUS)
-    body = {"name": "mine now"} if method == "PATCH" else {}
+    body = {"name": "mine now"} if method == "PATCH" else {"jobId": None} if path.endswith("/served") else {}
     return await client.request(method, path, json=body if method in ("POST", "PUT", "PATCH") else None)
 
 

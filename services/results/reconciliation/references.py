@@ -55,7 +55,7 @@ SOURCES = (
     Source(
         "forecast_jobs",
         "t.analysis is not null and not t.removing",
-        f"{_READ_FILE}, ('{FORECAST_UPLOADS}', t.output_file_path)",
+        f"{_READ_FILE}, ('{FORECAST_UPLOADS}', t.output_file_path) union {_listed('t.outputs')}",
     ),
     Source(
         "training_datasets",
