@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from services.results.archive import zip_of
-from services.results.making import artifact, forecasts_csv, table_of
+from services.results.making import artifact, table_of
 from services.results.reading import find_result, stored_with
 from services.results.sending import begun, send_object
 from services.results.stored_document import document_reference, send_document
@@ -68,7 +68,7 @@ async def download(
         table_of(row)
         return await _zip(service, of_run, name)
     if format_ == "csv":
-        text = await begun(forecasts_csv(service.store, request.app.state.children, row))
+        text = await begun(request.app.state.maker.forecasts_csv(row))
         headers = {"Content-Disposition": content_disposition(name)}
         return StreamingResponse(text, media_type="text/csv", headers=headers)
     if format_ == "parquet":

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from services.results.documents import Visualization
-from services.results.making import plot
 from services.results.reading import results_for
 from shared.database.pool import Record
 from shared.problems import Category, ProblemError
@@ -112,7 +111,7 @@ async def drawn(
         rows = await results_for(transaction, session_id, job_id or [])
     chosen = {"windows": window, "axis": axis, "scaled": scale == "scaled", "separate": axes == "separate"}
     options = chosen if kind == "predictions" else {}
-    body = await plot(service.store, request.app.state.children, rows, kind, format_, options)
+    body = await request.app.state.maker.plot(rows, kind, format_, options)
     media_type = "image/png" if format_ == "png" else "application/json"
     return Response(body, media_type=media_type, headers={"X-Content-Type-Options": "nosniff"})
 

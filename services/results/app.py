@@ -11,6 +11,7 @@ from services.results.closing import close_forgotten
 from services.results.filing import SUBSCRIPTION, Filing
 from services.results.forecasts import follow_sessions
 from services.results.handlers import on_model_failed
+from services.results.making import Maker
 from services.results.reconciliation.reconcile import reconcile
 from services.results.removal import finish_removals, on_session_deleted
 from services.results.retention import Rule
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     _clean_up_regularly(service, settings)
     routers = [api.router, api_runs.router, api_plots.router, api_downloads.router, api_forecasts.router]
     application = service.application("results", routers)
-    application.state.children = children
+    application.state.maker = Maker(service, children)
     application.state.store_watch = StoreWatch()
     return application
 

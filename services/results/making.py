@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,7 +15,7 @@ from shared.database.pool import Record
 from shared.events.payloads import Reference
 from shared.problems import Category, ProblemError, not_found
 from shared.runtime.child import Children
-from shared.storage.port import ObjectStore
+from shared.runtime.service import Service
 from shared.storage.transfer import get_file
 
 _BLOCK = 1024 * 1024
@@ -24,7 +25,8 @@ _FILES = {
     "predictions": ("evaluation", "scalers", "forecasts"),
     "residuals": ("evaluation", "scalers", "forecasts"),
 }
-PLOTS = tuple(_FILES)
+_NAMES = {"model": "model_type", "target": "target"}
+_AT_ONCE = 2
 
 
 def artifact(row: Record, name: str) -> Reference:
@@ -46,40 +48,46 @@ def table_of(row: Record) -> Reference:
     )
 
 
-async def forecasts_csv(store: ObjectStore, children: Children, row: Record) -> AsyncGenerator[bytes, None]:
-    """The forecasts of the test part, in blocks. Raises a 404 problem where the result has no table."""
-    reference = table_of(row)
-    with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
-        folder = Path(name)
-        await _fetch(store, reference, folder / "table.parquet")
-        await children.run({"work": "csv", "folder": name})
-        async with aiofiles.open(folder / "forecasts.csv", "rb") as file:
-            while block := await file.read(_BLOCK):
-                yield block
+class Maker:
+    """Makes files in children, two at a time; whoever asks for more waits."""
 
+    def __init__(self, service: Service, children: Children) -> None:
+        self._service = service
+        self._children = children
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
-async def plot(
-    store: ObjectStore, children: Children, rows: list[Record], kind: str, form: str, options: dict[str, Any]
-) -> bytes:
-    """One plot of these models' results: PNG, or the JSON that it is drawn from. Raises a 404 problem, or one for
-    windows that are not there.
-    """
-    with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
-        folder = Path(name)
-        for place, row in enumerate(rows):
-            (folder / str(place)).mkdir()
-            for wanted in _FILES[kind]:
-                reference = artifact(row, wanted)
-                await _fetch(store, reference, folder / str(place) / Path(reference.key).name)
-        models = [{name: row["results_metadata"][key] for name, key in _NAMES.items()} for row in rows]
-        await children.run(
-            {"work": "plot", "folder": name, "plot": kind, "format": form, "models": models, "options": options}
-        )
-        return await anyio.Path(folder / f"plot.{form}").read_bytes()
+    async def forecasts_csv(self, row: Record) -> AsyncGenerator[bytes, None]:
+        """The forecasts of the test part, in blocks. Raises a 404 problem where the result has no table."""
+        reference = table_of(row)
+        with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
+            folder = Path(name)
+            async with self._slots:
+                await self._fetch(reference, folder / "table.parquet")
+                await self._children.run({"work": "csv", "folder": name})
+            async with aiofiles.open(folder / "forecasts.csv", "rb") as file:
+                while block := await file.read(_BLOCK):
+                    yield block
 
+    async def plot(self, rows: list[Record], kind: str, form: str, options: dict[str, Any]) -> bytes:
+        """One plot of these models' results: PNG, or the JSON that it is drawn from.
 
-_NAMES = {"model": "model_type", "target": "target"}
+        Raises a 404 problem, or one for windows that are not there.
+        """
+        with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
+            folder = Path(name)
+            models = [{name: row["results_metadata"][key] for name, key in _NAMES.items()} for row in rows]
+            asked = {"plot": kind, "format": form, "models": models, "options": options}
+            async with self._slots:
+                for place, row in enumerate(rows):
+                    await self._fetch_artifacts(row, _FILES[kind], folder / str(place))
+                await self._children.run({"work": "plot", "folder": name, **asked})
+            return await anyio.Path(folder / f"plot.{form}").read_bytes()
 
+    async def _fetch_artifacts(self, row: Record, names: tuple[str, ...], folder: Path) -> None:
+        folder.mkdir()
+        for name in names:
+            reference = artifact(row, name)
+            await self._fetch(reference, folder / Path(reference.key).name)
 
-async def _fetch(store: ObjectStore, reference: Reference, path: Path) -> None:
-    await get_file(store, reference.bucket, reference.key, path, expected_sha256=reference.sha256)
+    async def _fetch(self, reference: Reference, path: Path) -> None:
+        await get_file(self._service.store, reference.bucket, reference.key, path, expected_sha256=reference.sha256)

@@ -80,7 +80,7 @@ async def results_left(database: Database, owned: Owned) -> tuple[int, int, int]
     return row[0], row[1], row[2]
 
 
-async def test_deleted_results_are_gone_with_their_objects_and_the_datasets_plots_stay(
+async def test_000_77_deleted_results_are_gone_with_their_objects_and_the_datasets_plots_stay(
     servers: LocalServers, database: Database, store: ObjectStore
 ) -> None:
     owned = await make_session(database, status="completed")

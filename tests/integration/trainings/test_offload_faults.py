@@ -11,6 +11,7 @@ import pytest
 from services.results.filing import Filing
 from shared.database.pool import Database, Record
 from shared.events.envelope import Envelope
+from shared.runtime.child import Children
 from shared.storage.errors import StoreUnavailable
 from shared.storage.keys import TRAINING_RESULTS
 from tests.integration.trainings.stored import Stored
@@ -42,10 +43,10 @@ class Breaking:
 class Filer:
     """Files one trained model anew, as if it had just been trained."""
 
-    def __init__(self, stored: Stored, database: Database, event: Record) -> None:
+    def __init__(self, stored: Stored, database: Database, event: Record, children: Children) -> None:
         self.database, self.store = database, stored.results.state.service.store
         self.service = stored.results.state.service
-        self.filing = Filing(self.service, stored.results.state.children)
+        self.filing = Filing(self.service, children)
         self.job_id = UUID(event["envelope"]["data"]["job_id"])
         self.envelope = Envelope.model_validate({**event["envelope"], "id": str(uuid4())})
 
@@ -90,11 +91,13 @@ async def filer(stored: Stored, database: Database) -> AsyncIterator[Filer]:
             stored.owned.session_id,
         )
     assert event is not None
-    made = Filer(stored, database, event)
+    children = Children("services.results.child", what="Making files of the results")
+    made = Filer(stored, database, event, children)
     async with database.transaction() as transaction:
         await transaction.execute("delete from training_results where job_id = $1", made.job_id)
     yield made
     made.service._store = made.store
+    await children.stop()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
