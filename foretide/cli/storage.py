@@ -180,6 +180,8 @@ def _show(report: Report) -> None:
             f"{report.results_marked} results marked as failed, {report.results_restored} marked as completed again.",
             highlight=False,
         )
+    for refused in report.refused:
+        out.print(f"The store refused something, so this was not compared to its end: {refused}", highlight=False)
     if report.unrelated and objects:
         out.print("No object that the database names is in this store: is it this database's? Nothing was changed.")
     elif report.dry_run:

@@ -23,8 +23,9 @@ def violin_plot(found: Sequence[Distribution], title: str, path: Path) -> None:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, one in zip(axes, shown, strict=False):
         axis.violinplot(one.values, showmedians=True)
-        axis.set_title("\n".join(_wrapped(one.feature)), fontsize=9)
-        axis.set_ylabel(one.unit or "original units")
+        # Names are data: between two dollar signs matplotlib would read a formula.
+        axis.set_title("\n".join(_wrapped(one.feature)), fontsize=9, parse_math=False)
+        axis.set_ylabel(one.unit or "original units", parse_math=False)
         axis.set_xticks([])
         axis.grid(axis="y", alpha=0.3)
     for axis in axes[len(shown) :]:

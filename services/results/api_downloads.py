@@ -17,7 +17,7 @@ from services.results.sending import begun, send_object
 from services.results.stored_document import document_reference, send_document
 from shared.database.pool import Record
 from shared.events.payloads import Reference
-from shared.problems import Category, ProblemError
+from shared.problems import Category, ProblemError, not_found
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
 from shared.storage.disposition import content_disposition
@@ -135,7 +135,9 @@ async def model(
                join public.training_datasets dataset on dataset.id = run.dataset_id where run.id = $1""",
             row["run_id"],
         )
-    if format_ == "scalers.skops" and of_dataset is not None:
+    if format_ == "scalers.skops":
+        if of_dataset is None:
+            raise not_found("Artifact", format_)
         reference = Reference.model_validate(of_dataset)
     else:
         reference = artifact(row, {"h5": "legacy_model", "scalers": "scalers"}.get(format_ or "", "model"))

@@ -27,15 +27,21 @@ class Entry:
 def leaderboard(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """One row for each candidate, best first: mean rank over targets, then total training seconds.
 
-    An undefined metric ranks last; equal values share the better rank.
+    An undefined metric ranks last; equal values share the better rank. A candidate that lacks a target, because its
+    job failed, comes after all that have every target: it could not serve them all.
     """
+    targets = {entry.target for entry in entries}
     ranks: dict[int, list[int]] = defaultdict(list)
-    for target in {entry.target for entry in entries}:
+    for target in targets:
         competing = [entry for entry in entries if entry.target == target]
         for entry in competing:
             ranks[entry.candidate].append(1 + sum(_better(other, entry) for other in competing))
     rows = [_row(candidate, [e for e in entries if e.candidate == candidate], ranks[candidate]) for candidate in ranks]
-    return sorted(rows, key=lambda row: (row["mean_rank"], row["duration_seconds"], row["candidate"]))
+
+    def place(row: dict[str, Any]) -> tuple[int, float, float, int]:
+        return len(targets) - len(row["targets"]), row["mean_rank"], row["duration_seconds"], row["candidate"]
+
+    return sorted(rows, key=place)
 
 
 def _better(one: Entry, other: Entry) -> bool:

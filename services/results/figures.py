@@ -21,6 +21,7 @@ Figure = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
 
 DEFAULT_WINDOWS = 4
+MOST_PANELS = 24
 _BINS = 40
 _MOST_POINTS = 2000
 
@@ -79,6 +80,13 @@ def predictions(
             recovery=["Ask for models of one run, or of runs on one data set."],
         )
     groups = [[model] for model in models] if separate else [list(models)]
+    if len(chosen) * len(groups) > MOST_PANELS:
+        raise ProblemError(
+            Category.DATA_VALIDATION,
+            title="That is too much for one picture",
+            detail=f"{len(chosen)} windows of {len(groups)} models would be more than {MOST_PANELS} panels.",
+            recovery=["Ask for fewer windows or models, or for axes=common."],
+        )
     panels = [_window(group, window, axis, scaled) for window in chosen for group in groups]
     if separate and len(models) > 1:
         for place, panel in enumerate(panels):
@@ -95,7 +103,7 @@ def residuals(one: Forecasts) -> Figure:
     """Forecast minus actual: how often which size, and over time (the mean of each window, of at most 2,000)."""
     errors = one.arrays["forecast"] - one.arrays["truth"]
     known = errors[np.isfinite(errors)]
-    counts, edges = np.histogram(known, bins=_BINS) if len(known) else (np.zeros(0, int), np.zeros(1))
+    counts, edges = _histogram(known)
     shown = evenly(len(errors), _MOST_POINTS)
     unit = one.unit or "original units"
     by_size = {
@@ -127,6 +135,16 @@ def evenly(count: int, most: int) -> list[int]:
     """At most so many of ``count`` places, the first and the last among them."""
     chosen: list[int] = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
     return chosen
+
+
+def _histogram(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts and edges; values that differ by rounding alone are in one bin."""
+    if not len(values):
+        return np.zeros(0, int), np.zeros(1)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= _BINS * np.spacing(max(abs(low), abs(high))) * 4:
+        return np.array([len(values)]), np.array([low - 0.5, high + 0.5])
+    return np.histogram(values, bins=_BINS, range=(low, high))
 
 
 def _window(models: Sequence[Forecasts], window: int, axis: str, scaled: bool) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiofiles
+import aiofiles.os
 import anyio
 
 from shared.database.pool import Record
@@ -27,6 +29,8 @@ _FILES = {
 }
 _NAMES = {"model": "model_type", "target": "target"}
 _AT_ONCE = 2
+_SECONDS = 120.0
+_MEMORY_BYTES = 2 * 1024**3
 
 
 def artifact(row: Record, name: str) -> Reference:
@@ -61,9 +65,11 @@ class Maker:
         reference = table_of(row)
         with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
             folder = Path(name)
-            async with self._slots:
+            async with self._slot():
                 await self._fetch(reference, folder / "table.parquet")
-                await self._children.run({"work": "csv", "folder": name})
+                await self._children.run({"work": "csv", "folder": name, "memory_bytes": _MEMORY_BYTES})
+                # Whoever reads slowly keeps the one file for long, and need not keep two.
+                await aiofiles.os.remove(folder / "table.parquet")
             async with aiofiles.open(folder / "forecasts.csv", "rb") as file:
                 while block := await file.read(_BLOCK):
                     yield block
@@ -76,12 +82,28 @@ class Maker:
         with tempfile.TemporaryDirectory(prefix="foretide-export-") as name:
             folder = Path(name)
             models = [{name: row["results_metadata"][key] for name, key in _NAMES.items()} for row in rows]
-            asked = {"plot": kind, "format": form, "models": models, "options": options}
-            async with self._slots:
+            asked = {"plot": kind, "format": form, "models": models, "options": options, "memory_bytes": _MEMORY_BYTES}
+            async with self._slot():
                 for place, row in enumerate(rows):
                     await self._fetch_artifacts(row, _FILES[kind], folder / str(place))
                 await self._children.run({"work": "plot", "folder": name, **asked})
             return await anyio.Path(folder / f"plot.{form}").read_bytes()
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """One's turn, and a limit of time from asking for it. Raises a 503 problem when that is over."""
+        try:
+            async with asyncio.timeout(_SECONDS), self._slots:
+                yield
+        except TimeoutError as error:
+            raise ProblemError(
+                Category.RESOURCE_EXHAUSTION,
+                title="Making the file took too long",
+                detail=f"It had {_SECONDS:g} s, the time that it waited for others included.",
+                recovery=["Try again.", "Ask for less at once, or for what is stored: json.gz, parquet."],
+                status=503,
+                headers={"Retry-After": "10"},
+            ) from error
 
     async def _fetch_artifacts(self, row: Record, names: tuple[str, ...], folder: Path) -> None:
         folder.mkdir()

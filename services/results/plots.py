@@ -31,13 +31,16 @@ def draw(described: dict[str, Any], path: Path) -> None:
     axes = figure.subplots(len(panels), 1, squeeze=False, sharey="all" if shared else False)[:, 0]
     for axis, panel in zip(axes, panels, strict=True):
         _panel(axis, panel)
-        axis.set_ylabel(described["y_label"])
+        axis.set_ylabel(described["y_label"], parse_math=False)
         if described["log_y"]:
             axis.set_yscale("log")
-    axes[-1].set_xlabel(described["x_label"])
+    axes[-1].set_xlabel(described["x_label"], parse_math=False)
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), ncols=4, loc="outside lower center")
-    figure.suptitle(described["title"])
+    legend = figure.legend(handles.values(), handles.keys(), ncols=4, loc="outside lower center")
+    # Names are data: between two dollar signs matplotlib would read a formula.
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure.suptitle(described["title"], parse_math=False)
     # No software version in the file.
     figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
@@ -62,7 +65,7 @@ def _panel(axis: Any, panel: dict[str, Any]) -> None:
     elif not panel["bars"]:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel["title"]:
-        axis.set_title(panel["title"], fontsize="small", loc="left")
+        axis.set_title(panel["title"], fontsize="small", loc="left", parse_math=False)
     axis.grid(alpha=0.3)
 
 

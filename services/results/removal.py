@@ -43,11 +43,20 @@ async def mark_for_removal(transaction: Transaction, user_id: UUID, session_id: 
 
 
 async def forget_plots(transaction: Transaction, session_id: str, marked: list[Record]) -> None:
-    """The plots of results that are marked: their objects go with the results, and must not be shown meanwhile."""
+    """The plots of results that are marked: their objects go with the results, and must not be shown meanwhile.
+
+    Pictures that are in their rows, of the system before this one, belong to no job; they go with the last result.
+    """
     await transaction.execute(
         "delete from public.training_visualizations where session_id = $1 and job_id = any($2::uuid[])",
         session_id,
         [row["job_id"] for row in marked],
+    )
+    await transaction.execute(
+        """delete from public.training_visualizations
+           where session_id = $1 and job_id is null and storage_path is null and not exists (
+               select from public.training_results where session_id = $1 and status <> 'deleting')""",
+        session_id,
     )
 
 

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from services.results.sending import send_object
 from shared.database.pool import Database, Record
 from shared.events.payloads import Reference
+from shared.problems import not_found
 from shared.storage.disposition import content_disposition
 from shared.storage.keys import TRAINING_RESULTS
 from shared.storage.port import ObjectStore
@@ -47,9 +48,11 @@ async def send_document(
 async def _send_row(request: Request, database: Database, row: Record, download_name: str | None) -> Response:
     """No row was ever larger than one statement could store; so these are answered at once."""
     async with database.transaction(row["user_id"]) as transaction:
-        text: str = await transaction.fetch_value(
+        text: str | None = await transaction.fetch_value(
             "select results::text from public.training_results where id = $1", row["id"]
         )
+    if text is None:
+        raise not_found("Document of result", str(row["id"]))
     body = text.encode()
     headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Content-Type-Options": "nosniff"}
     if request.headers.get("if-none-match") == headers["ETag"]:

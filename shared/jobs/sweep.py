@@ -23,11 +23,16 @@ on conflict (name) do update set last_begun = now()
     where foretide.sweeps.last_begun < now() - make_interval(secs => $2)
 returning true
 """
+_GIVE_BACK = """
+update foretide.sweeps set last_begun = now() - make_interval(secs => $2) where name = $1
+"""
+_AGAIN_SECONDS = 600.0
+"""After a failure, where the next turn would be later; and how often one looks whether it is one's turn."""
 _SUCCEEDED = "update foretide.sweeps set last_succeeded = now() where name = $1"
 
 
 class Sweep:
-    """Runs ``action`` every ``seconds`` in one of the replicas; an error is logged and the next turn comes."""
+    """Runs ``action`` every ``seconds`` in one of the replicas; an error is logged, and it is tried again soon."""
 
     def __init__(self, database: Database, name: str, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
         self._database = database
@@ -53,7 +58,7 @@ class Sweep:
                 log.warning("sweep put off", sweep=self._name, error=str(error))
             except Exception:
                 log.exception("sweep failed", sweep=self._name)
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(min(self._seconds, _AGAIN_SECONDS))
 
     async def _take_turn(self) -> None:
         async with self._database.transaction() as transaction:
@@ -61,7 +66,13 @@ class Sweep:
             ours = await transaction.fetch_value(_TAKE_TURN, self._name, self._seconds * 0.9)
         if not ours:
             return
-        await self._action()
+        try:
+            await self._action()
+        except Exception:
+            async with self._database.transaction() as transaction:
+                early = max(0.0, self._seconds * 0.9 - _AGAIN_SECONDS)
+                await transaction.execute(_GIVE_BACK, self._name, early)
+            raise
         async with self._database.transaction() as transaction:
             await transaction.execute(_SUCCEEDED, self._name)
         _LAST_SUCCESS.labels(self._name).set_to_current_time()

@@ -11,15 +11,17 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from shared.problems import Category, Problem, ProblemError
+from shared.problems import Category, Problem, ProblemError, internal_problem
 from shared.runtime.child_process import ChildProcess, Died
 from shared.runtime.copies import Send, serve_copies
 from shared.runtime.memory_watch import watch_memory
 from shared.runtime.nursery import Nursery
 from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
+_OUT_OF_MEMORY = 4
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -37,19 +39,20 @@ class Children:
     async def run(self, specification: dict[str, Any], on_progress: Report = lambda _: None) -> dict[str, Any]:
         """The answer to this specification.
 
-        Raises the child's problem; RESOURCE_EXHAUSTION when it died. Cancelling this ends the child.
+        Raises the child's problem; RESOURCE_EXHAUSTION when it was killed or memory ran out, INTERNAL when it broke.
+        Cancelling this ends the child.
         """
         try:
             child = await self._nursery.child()
         except Died as died:
-            raise _died(self._what) from died
+            raise _died(self._what, died.code) from died
         try:
             child.give(specification)
             answer = await _answer(child, on_progress)
             if answer is None:
                 code = await child.exit_code()
                 log.error("child died", module=self._module, returncode=code, output=await child.output())
-                raise _died(self._what)
+                raise _died(self._what, code)
             return answer
         finally:
             await child.end()
@@ -87,16 +90,21 @@ def serve(
             send({"answer": work(specification, lambda progress: send({"progress": progress}))})
         except ProblemError as error:
             send({"problem": error.problem.model_dump(mode="json")})
+        except MemoryError:
+            _end_for_memory()
 
     serve_copies(answer)
 
 
 def _end_for_memory() -> None:
-    os.write(2, b"more memory than memory_bytes allows\n")
-    os._exit(4)
+    os.write(2, b"more memory than there is, or than memory_bytes allows\n")
+    os._exit(_OUT_OF_MEMORY)
 
 
-def _died(what: str) -> ProblemError:
+def _died(what: str, code: int | None) -> ProblemError:
+    """Killed, most likely for its memory; or broken by a fault of ours, which the log tells of."""
+    if code is not None and code >= 0 and code != _OUT_OF_MEMORY:
+        return ProblemError.of(internal_problem(current_trace_id()))
     return ProblemError(
         Category.RESOURCE_EXHAUSTION,
         title=f"{what} took more than this machine has",

@@ -21,8 +21,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.integration
 
 BODY = {"fileName": "load.csv", "size": 10, "totalChunks": 1}
-REPEATABLE_BY_NATURE = {"/api/training/upload-chunk", "/api/training/tus/"}
-"""Chunks are known by their upload and their index; a tus upload that nobody got to know expires."""
+REPEATABLE_BY_NATURE = {"/api/training/upload-chunk", "/api/training/tus/", "/api/training/forecast/{sessionId}"}
+"""Chunks are known by their upload and index; a tus upload that nobody knows expires; a forecast changes nothing."""
 
 
 async def post(client: httpx.AsyncClient, key: str, **changes: object) -> httpx.Response:

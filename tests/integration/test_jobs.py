@@ -224,3 +224,31 @@ async def test_f36_scheduled_work_keeps_its_schedule_in_the_database_and_says_wh
     for sweep in [*replicas, restarted]:
         await sweep.stop()
     assert len(done) == 1, "one replica's turn, and a restart does not begin the hour anew"
+
+
+async def test_f36_a_turn_that_failed_comes_again_soon_not_after_a_whole_day(database: Database) -> None:
+    name, day = f"test-{uuid4().hex}", 86_400.0
+    tried: list[str] = []
+
+    async def action() -> None:
+        tried.append("once")
+        raise RuntimeError("the store refused it")
+
+    async def waits() -> float:
+        async with database.transaction() as transaction:
+            waited: float = await transaction.fetch_value(
+                "select extract(epoch from last_begun - now())::float8 + $2 from foretide.sweeps where name = $1",
+                name,
+                day * 0.9,
+            )
+        return waited
+
+    sweep = Sweep(database, name, day, action)
+    await sweep.start()
+
+    async def given_back() -> bool:
+        return bool(tried) and await waits() < 700
+
+    await until(given_back, what="the turn given back")
+    await sweep.stop()
+    assert await waits() > 500

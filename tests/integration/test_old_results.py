@@ -32,7 +32,9 @@ async def results(servers: LocalServers) -> AsyncIterator[FastAPI]:
         yield made
 
 
-async def old_row(database: Database, owned: Owned, *, path: str | None = None) -> UUID:
+async def old_row(
+    database: Database, owned: Owned, *, path: str | None = None, document: dict[str, Any] | None = DOCUMENT
+) -> UUID:
     """As the earlier system left it: the document in the row, or only a path."""
     job_id = uuid4()
     async with database.transaction() as transaction:
@@ -40,7 +42,7 @@ async def old_row(database: Database, owned: Owned, *, path: str | None = None) 
             """insert into training_results
                    (session_id, user_id, job_id, status, results, results_file_path, results_metadata)
                values ($1, $2, $3, 'completed', $4, $5, $6)""",
-            *(owned.session_id, owned.user_id, job_id, None if path else DOCUMENT, path, METADATA),
+            *(owned.session_id, owned.user_id, job_id, None if path else document, path, METADATA),
         )
     return job_id
 
@@ -129,3 +131,36 @@ async def test_000_76_pictures_in_their_rows_are_listed_among_the_others(
     assert [one["plotName"] for one in (*first["items"], *rest["items"])] == ["plot 0", "plot 1", "plot 2"]
     assert {one["dataBase64"] for one in first["items"]} == {picture}
     assert rest["nextCursor"] is None
+
+
+async def test_an_old_row_without_a_document_says_so(
+    servers: LocalServers, database: Database, results: FastAPI
+) -> None:
+    owned = await make_session(database, status="completed")
+    await old_row(database, owned, document=None)
+
+    answer = await get(results, servers, owned, "results/SESSION?include=data")
+
+    assert (answer.status_code, answer.json()["category"]) == (404, "NOT_FOUND")
+
+
+async def test_000_77_pictures_in_their_rows_go_with_the_results(
+    servers: LocalServers, database: Database, results: FastAPI
+) -> None:
+    owned = await make_session(database, status="completed")
+    await old_row(database, owned)
+    async with database.transaction() as transaction:
+        for name, data, path in (("old", "aGk=", None), ("violin_inputs", None, "x/plots/violin_inputs.png")):
+            await transaction.execute(
+                """insert into training_visualizations
+                       (session_id, user_id, plot_name, plot_type, plot_data_base64, storage_path)
+                   values ($1, $2, $3, 'violin', $4, $5)""",
+                *(owned.session_id, owned.user_id, name, data, path),
+            )
+
+    async with caller(results, servers, owned.user_id) as client:
+        removed = await client.delete(f"/api/training/results/{owned.session_id}")
+
+    assert removed.json()["results"] == 1
+    left = (await get(results, servers, owned, "visualizations/SESSION")).json()["items"]
+    assert [one["plotName"] for one in left] == ["violin_inputs"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from services.results.reconciliation.missing import find_missing, is_related
@@ -10,6 +12,7 @@ from services.results.reconciliation.orphans import find_orphans
 from services.results.reconciliation.references import SOURCES
 from services.results.reconciliation.report import Report
 from shared.database.pool import Database
+from shared.storage.errors import StoreRefused
 from shared.storage.keys import BUCKETS
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
@@ -25,14 +28,17 @@ async def reconcile(database: Database, store: ObjectStore, *, grace: timedelta,
     rows are reported. Where no object that a row names is in the store at all, it is hardly this database's store, or
     not mounted: then nothing is changed, either.
 
-    Raises ``StoreUnavailable``, ``StoreRefused`` and ``DatabaseUnavailable``.
+    A bucket or table in which the store refuses something is left, and told; the others are compared all the same.
+    Raises ``StoreUnavailable`` and ``DatabaseUnavailable``.
     """
     began = time.monotonic()
     report = Report(dry_run=dry_run, grace=grace, unrelated=not await is_related(database, store))
     for bucket in sorted(BUCKETS):
-        await find_orphans(database, store, bucket, report)
+        with _refusals_noted(report, bucket):
+            await find_orphans(database, store, bucket, report)
     for source in SOURCES:
-        await find_missing(database, store, source, report)
+        with _refusals_noted(report, source.table):
+            await find_missing(database, store, source, report)
     report.seconds = time.monotonic() - began
     log.info(
         "store reconciled",
@@ -42,3 +48,12 @@ async def reconcile(database: Database, store: ObjectStore, *, grace: timedelta,
         **report.totals(),
     )
     return report
+
+
+@contextmanager
+def _refusals_noted(report: Report, where: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreRefused as error:
+        report.refused.append(f"{where}: {error}")
+        log.warning("not compared to the end", where=where, reason=str(error))

@@ -35,7 +35,7 @@ class Report:
     ``orphaned`` have been nobody's for longer than the grace, and ``removed`` are those of them that are gone now.
     ``recent`` are nobody's, too, and are left alone until their grace is over. ``foreign`` are not named as Foretide
     names objects, and are always left alone. ``unrelated``: not one object that a row names is in this store, so it is
-    hardly this database's, and nothing is changed.
+    hardly this database's, and nothing is changed. ``refused`` is where the store would not do what it was asked.
     """
 
     dry_run: bool
@@ -49,6 +49,7 @@ class Report:
     foreign: Tallies = field(default_factory=dict)
     references: Tallies = field(default_factory=dict)
     missing: Tallies = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
     results_marked: int = 0
     results_restored: int = 0
 
@@ -61,7 +62,7 @@ class Report:
     def consistent(self) -> bool:
         """Whether rows and objects agree now: nothing orphaned is left, and nothing is missing."""
         left = _count(self.orphaned) - _count(self.removed)
-        return left == 0 and _count(self.missing) == 0
+        return left == 0 and _count(self.missing) == 0 and not self.refused
 
     def document(self) -> dict[str, Any]:
         """As JSON: what there is of each kind, without those of which there is nothing."""

@@ -10,6 +10,7 @@ $$;
 revoke all on function foretide.names_object from public;
 grant execute on function foretide.names_object to service_role;
 create index uploads_storage on public.uploads (storage_id);
+create index training_results_run on public.training_results (run_id);
 create index training_files_path on public.training_files (storage_path);
 
 -- A run that is removed for its age: its results and models are going, and the row after them.

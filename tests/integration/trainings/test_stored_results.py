@@ -67,7 +67,7 @@ async def test_plain_keras_makes_the_stored_forecasts_of_what_is_downloaded(stor
 
 async def test_a_format_that_a_model_does_not_have_is_refused_with_the_one_it_has(stored: Stored) -> None:
     linear = await stored.job("Linear")
-    for form in ("h5", "keras"):
+    for form in ("h5", "keras", "scalers.skops"):
         answer = await stored.get(f"/api/training/results/SESSION/models/{linear}", params={"format": form})
         assert answer.status_code in (404, 422)
         assert answer.headers["content-type"].startswith("application/problem+json")
@@ -157,6 +157,7 @@ async def test_predictions_of_chosen_windows_axes_and_scales(stored: Stored) -> 
     ).json()
     scaled = (await stored.get(path, params={"window": 5, "scale": "scaled", "format": "json"})).json()
     missing = await stored.get(path, params={"window": 100_000})
+    too_many = await stored.get(path, params={"jobId": jobs, "window": list(range(13)), "axes": "separate"})
 
     assert [panel["title"].partition(",")[0] for panel in common["panels"]] == ["window 5", "window 3"]
     assert names(common["panels"][0]) == ["actual (load)", "forecast (Dense, load)", "forecast (Linear, load)"]
@@ -164,6 +165,7 @@ async def test_predictions_of_chosen_windows_axes_and_scales(stored: Stored) -> 
     assert separate["panels"][0]["x"] == list(range(1, 25))
     assert all(-0.5 < value < 1.5 for value in scaled["panels"][0]["series"][0]["values"])
     assert (missing.status_code, missing.json()["category"]) == (422, "DATA_VALIDATION")
+    assert (too_many.status_code, "24" in too_many.json()["detail"]) == (422, True)
 
 
 async def test_f46_runs_stay_as_they_were_and_are_compared(stored: Stored) -> None:

@@ -40,8 +40,8 @@ async def test_a_child_that_breaks_is_a_problem_and_nothing_of_it_is_left(tmp_pa
     with pytest.raises(ProblemError) as raised:
         await children.run({"folder": str(tmp_path), "event": {}})
 
-    assert raised.value.problem.category is Category.RESOURCE_EXHAUSTION
-    assert "Writing the results" in raised.value.problem.title
+    # A fault of ours, and not of anybody's memory.
+    assert raised.value.problem.category is Category.INTERNAL
     await children.stop()
     await until(
         lambda: {process.pid for process in psutil.Process().children()} <= earlier, what="no process is left over"

@@ -56,14 +56,17 @@ async def test_everybody_who_waits_gets_a_child_although_what_is_copied_is_kille
     assert not living(answers)
 
 
-async def test_why_it_could_not_be_started_is_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_why_it_could_not_be_started_is_in_the_log(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     nursery = Nursery(("-c", "raise SystemExit('a library is missing')"))
 
     with pytest.raises(Died) as raised:
         await nursery.child()
 
     assert raised.value.code == 1
-    logged = capsys.readouterr().out
+    # As the logs are set up here, or as an application that was made in a test before has set them up.
+    logged = capsys.readouterr().out + caplog.text
     assert "a nursery died" in logged
     assert "a library is missing" in logged
 
