@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tracemalloc
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from services.results.reconciliation.claims import unclaimed
 from services.results.reconciliation.reconcile import reconcile
 from services.results.reconciliation.report import Report, Tallies
 from shared.database.pool import Database
-from shared.storage.errors import StoreUnavailable
+from shared.storage.errors import StoreRefused, StoreUnavailable
 from shared.storage.keys import (
     BUCKETS,
     ML_ARTIFACTS,
@@ -209,6 +209,28 @@ async def test_a_store_that_goes_away_meanwhile_is_gone_on_with_when_it_is_back(
     store.back()
     await reconcile(database, store, grace=AT_ONCE, dry_run=False)
     assert await listed(store, BUCKETS) == world.claimed | world.foreign
+
+
+async def test_a_refused_deletion_stops_neither_other_buckets_nor_what_is_missing_and_is_told(
+    database: Database, tmp_path: Path
+) -> None:
+    class Locked(LocalStore):
+        async def delete_many(self, bucket: str, keys: Iterable[str]) -> None:
+            if bucket == ML_ARTIFACTS:
+                raise StoreRefused("the object is locked", retryable=False)
+            await super().delete_many(bucket, keys)
+
+    store = Locked(tmp_path / "objects", public_url="", signing_secret="unused")
+    world = await make_world(database, store)
+
+    report = await reconcile(database, store, grace=AT_ONCE, dry_run=False)
+
+    left = await listed(store, BUCKETS) - world.claimed - world.foreign
+    assert left
+    assert {key[0] for key in left} == {ML_ARTIFACTS}
+    assert [refused.partition(":")[0] for refused in report.refused] == [ML_ARTIFACTS]
+    assert report.references
+    assert not report.consistent
 
 
 async def test_rows_and_objects_of_earlier_systems_stop_nothing(database: Database, tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_what_is_constant_can_be_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "violin.png").stat().st_size > 1000
 
 
+def test_names_are_data_and_never_formulas(tmp_path: Path) -> None:
+    name = "Umsatz_$ und Kosten_$"
+    violin_plot([Distribution(name, "$ and $_$", 3, np.arange(3.0))], "Targets", tmp_path / "violin.png")
+    assert (tmp_path / "violin.png").stat().st_size > 1000
+
+
 def test_the_same_values_give_the_same_picture(tmp_path: Path) -> None:
     for name in ("one", "other"):
         violin_plot(some(3), "Inputs", tmp_path / f"{name}.png")
