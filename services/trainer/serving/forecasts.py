@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,10 @@ from shared.runtime.service import Service
 Form = Literal["json", "csv", "files"]
 Files = dict[str, dict[str, Any]]
 """A session's files by id, as :class:`services.trainer.forecasting.given.TrainedFile` takes them."""
+_WAITING_PER_SLOT = 16
+"""Requests; more are refused at once, for those that wait hold their rows on the disk."""
+_MEMORY_BYTES = 2 * 1024**3
+"""Of one child, beyond the libraries: many times what the largest body becomes, and what models take."""
 
 
 class Forecasting:
@@ -28,7 +33,19 @@ class Forecasting:
         self._children = service.children("services.trainer.serving.child", what="Forecasting")
         self._seconds = settings.forecast_seconds
         self._slots = asyncio.Semaphore(settings.forecast_slots)
+        self._places = settings.forecast_slots * (1 + _WAITING_PER_SLOT)
         service.start_last(self.cache)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Among the requests that wait or are forecast. Raises a 503 problem where there are too many."""
+        if not self._places:
+            raise _busy("There are too many forecasts at once", "Too many others wait for a forecast already.")
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1
 
     async def forecast(
         self,
@@ -52,16 +69,13 @@ class Forecasting:
                     "reference_time": reference_time,
                     "outputs": outputs,
                     "threads": 1,
+                    "memory_bytes": _MEMORY_BYTES,
                 }
                 return await self._forecast(models, specification)
         except TimeoutError as error:
-            raise ProblemError(
-                Category.RESOURCE_EXHAUSTION,
-                title="The forecast took too long",
-                detail=f"It had {self._seconds:g} s, the time that it waited for others included.",
-                recovery=["Try again.", "Send fewer rows.", "Choose a smaller model."],
-                status=503,
-                headers={"Retry-After": "5"},
+            raise _busy(
+                "The forecast took too long",
+                f"It had {self._seconds:g} s, the time that it waited for others included.",
             ) from error
 
     async def _forecast(self, models: Sequence[ChosenModel], specification: dict[str, Any]) -> list[dict[str, Any]]:
@@ -99,3 +113,14 @@ async def files_of(transaction: Transaction, session_id: str) -> Files:
         }
         for row in rows
     }
+
+
+def _busy(title: str, detail: str) -> ProblemError:
+    return ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title=title,
+        detail=detail,
+        recovery=["Try again.", "Send fewer rows.", "Choose a smaller model."],
+        status=503,
+        headers={"Retry-After": "5"},
+    )

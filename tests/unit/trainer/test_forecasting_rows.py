@@ -11,7 +11,7 @@ import pytest
 
 from services.trainer.forecasting.forecast import find_window, local_texts
 from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
-from services.trainer.forecasting.question import parse_question
+from services.trainer.forecasting.question import parse_question, read_wish
 from shared.problems import Category, Problem, ProblemError
 from shared.series.calendar_columns import feature_names
 from shared.series.configuration import parse_configuration
@@ -144,6 +144,31 @@ def test_a_body_that_is_no_question_is_refused(body: bytes) -> None:
         parse_question(body)
 
     assert raised.value.problem.category is Category.DATA_VALIDATION
+
+
+def test_what_is_wished_is_read_without_looking_at_the_rows() -> None:
+    assert read_wish(b'{"rows": [1, 1], "series": 7, "target": "load", "referenceTime": "now"}').target == "load"
+    for body in (b"", b"[]", b"\xff", b'{"target": 7}', b'{"jobId": "x"}'):
+        with pytest.raises(ProblemError) as raised:
+            read_wish(body)
+        assert raised.value.problem.category is Category.DATA_VALIDATION
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"rows": 1000 * [1]}, "rows.0"),
+        ({"series": {"load": {"times": 1000 * [1], "values": []}}}, "series.load.times.0"),
+        ({"series": {"load": {"times": ["x"], "values": 1000 * ["x"]}}}, "series.load.values.0"),
+    ],
+)
+def test_of_many_faults_in_a_list_the_first_one_ends_the_reading(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(ProblemError) as raised:
+        parse_question(orjson.dumps(body))
+
+    details = raised.value.problem.technical_details
+    assert details is not None
+    assert [fault["field"] for fault in details["faults"]] == [field]
 
 
 def test_one_column_that_several_inputs_are_made_of_is_sent_once() -> None:
