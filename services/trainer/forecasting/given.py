@@ -116,11 +116,13 @@ def from_csv(path: Path, inputs: Inputs, folder: Path) -> list[Series]:
     parquet = folder / "rows.parquet"
     analysis = analyse_file(path, file_name=_TABLE, parquet_path=parquet, overrides=overrides)
     columns = [column.name for column in analysis.columns if column.kind == "number"]
-    given = {}
-    for place, entry in enumerate(inputs.configuration.inputs):
-        column = next((name for name in inputs.names(place) if name in columns), None)
-        if column is not None:
-            given[place] = read_series(parquet, entry.model_copy(update={"value_column": column}), _TABLE)
+    given: dict[int, Series] = {}
+    for column in columns:
+        place = inputs.place(column)
+        if place is not None:
+            _check_new(given, place, column, inputs)
+            entry = inputs.configuration.inputs[place].model_copy(update={"value_column": column})
+            given[place] = read_series(parquet, entry, _TABLE)
     if not given:
         raise inputs.unknown(columns[0], "The first column of numbers, ")
     return inputs.complete(given)
@@ -132,8 +134,7 @@ def _from_series(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series
         place = inputs.place(name)
         if place is None:
             raise inputs.unknown(name, "series.")
-        if place in found:
-            raise _refused(f"series.{name}: rows of {inputs.features[place]!r} were given under another name already")
+        _check_new(found, place, name, inputs)
         found[place] = _series(name, given.times, given.values, given.issues, inputs, place)
     return found
 
@@ -154,6 +155,7 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
         place = inputs.place(name)
         if place is None:
             raise inputs.unknown(name, "rows: ")
+        _check_new(found, place, name, inputs)
         # A row without this column is none of its series; one with null is, and holds no number.
         own = [row for row in rows if name in row]
         issue = entries[place].issue_column
@@ -161,6 +163,11 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
         times = _texts(own, time_column)
         found[place] = _series(name, times, values, _texts(own, issue) if issue else None, inputs, place)
     return found
+
+
+def _check_new(found: Mapping[int, Series], place: int, name: str, inputs: Inputs) -> None:
+    if place in found:
+        raise _refused(f"{name}: rows of {inputs.features[place]!r} were given under another name already")
 
 
 def _texts(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:

@@ -217,3 +217,37 @@ def test_a_csv_without_the_model_s_inputs_is_refused_with_their_names(tmp_path: 
 
     with pytest.raises(ProblemError, match="its inputs are 'load', 'temp'"):
         from_csv(path, inputs_of(), tmp_path)
+
+
+def two_of_one_name() -> Inputs:
+    """Inputs from two files whose columns are called the same."""
+    asked = document()
+    for entry in asked["series"]:
+        entry["value_column"] = "value"
+    return inputs_of(asked)
+
+
+def csv(path: Path, *columns: str) -> Path:
+    lines = [",".join(["time", *columns])]
+    lines += [",".join([moment_text(START + hour * HOUR), *(len(columns) * [f"{hour}.5"])]) for hour in range(8)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_one_column_of_a_csv_never_stands_for_two_columns_of_the_session(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError) as raised:
+        from_csv(csv(tmp_path / "new.csv", "value"), two_of_one_name(), tmp_path)
+    load, temperature = from_csv(csv(tmp_path / "both.csv", "load", "temp"), two_of_one_name(), tmp_path)
+
+    assert raised.value.problem.technical_details == {"missing": ["temp"], "inputs": ["load", "temp"]}
+    assert load.values.tolist() == temperature.values.tolist()
+
+
+def test_rows_of_one_input_under_two_names_are_refused_in_every_form(tmp_path: Path) -> None:
+    again = "load.csv/value"
+    time = moment_text(START)
+    series = {name: sent(hourly(8)) for name in ("load", again, "temp")}
+    with pytest.raises(ProblemError, match="given under another name already"):
+        from_csv(csv(tmp_path / "new.csv", "load", again, "temp"), two_of_one_name(), tmp_path)
+    for body in ({"series": series}, {"rows": [{"time": time, "load": 1.5, again: 9.0, "temp": 1.0}]}):
+        assert "given under another name already" in refusal(body, two_of_one_name()).detail
