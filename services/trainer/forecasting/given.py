@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -41,6 +41,14 @@ class Inputs:
     """The inputs' own names, made different where two have the same."""
     files: Mapping[str, TrainedFile]
 
+    @classmethod
+    def together(cls, several: Sequence[Inputs]) -> Self:
+        """All inputs of several models in order, to read rows for all of them at once."""
+        series = [entry for inputs in several for entry in inputs.configuration.inputs]
+        features = [name for inputs in several for name in inputs.features]
+        first = several[0]
+        return cls(first.configuration.model_copy(update={"series": series}), features, first.files)
+
     def names(self, place: int) -> list[str]:
         """The input's own name first, then its column's."""
         entry = self.configuration.inputs[place]
@@ -62,31 +70,36 @@ class Inputs:
 
     def complete(self, given: Mapping[int, Series]) -> list[Series]:
         """The rows of every input; inputs of the same column share theirs. Raises where there are none for one."""
-        by_column = {_column(self.configuration.inputs[place]): series for place, series in given.items()}
         entries = list(enumerate(self.configuration.inputs))
-        found = [given.get(place, by_column.get(_column(entry))) for place, entry in entries]
-        missing = [self.features[place] for place, series in enumerate(found) if series is None]
+        by_column = {_column(entries[place][1]): series for place, series in given.items()}
+        # Of several models together, inputs of one name and column are the same input.
+        by_name = {(self.features[place], _column(entries[place][1])): series for place, series in given.items()}
+        found = [
+            given.get(place, by_name.get((self.features[place], _column(entry)), by_column.get(_column(entry))))
+            for place, entry in entries
+        ]
+        missing = _once(self.features[place] for place, series in enumerate(found) if series is None)
         if missing:
             raise ProblemError(
                 Category.DATA_VALIDATION,
                 title="Rows of an input are missing",
                 detail=f"There are no rows of {_listed(missing)}; "
                 f"given were rows of {_listed([self.features[place] for place in sorted(given)])}.",
-                recovery=[f"Send the newest rows of {_listed(list(self.features))}."],
-                technical_details={"missing": missing, "inputs": list(self.features)},
+                recovery=[f"Send the newest rows of {_listed(_once(self.features))}."],
+                technical_details={"missing": missing, "inputs": _once(self.features)},
             )
         return [series for series in found if series is not None]
 
     def unknown(self, name: str, where: str) -> ProblemError:
         """The problem of rows that belong to no input."""
-        known = list(dict.fromkeys(each for place in range(len(self.features)) for each in self.names(place)))
+        known = _once(each for place in range(len(self.features)) for each in self.names(place))
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         return ProblemError(
             Category.DATA_VALIDATION,
             title="There is no such input",
-            detail=f"{where}{name!r} is no input of the model; its inputs are {_listed(list(self.features))}.",
+            detail=f"{where}{name!r} is no input of the model; its inputs are {_listed(_once(self.features))}.",
             recovery=[f"Did you mean {near[0]!r}?"] if near else ["Send rows of the model's inputs alone."],
-            technical_details={"inputs": list(self.features)},
+            technical_details={"inputs": _once(self.features)},
         )
 
 
@@ -147,7 +160,7 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
     if time_column is None:
         raise _refused(f"rows.0: there is no {_TIME!r} that says when the row was measured")
     issue_columns = {entry.issue_column for entry in entries if entry.issue_column}
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = _once(name for row in rows for name in row)
     found: dict[int, Series] = {}
     for name in names:
         if name == time_column or name in issue_columns:
@@ -232,6 +245,10 @@ def moments(texts: Sequence[str], zone: str, where: str) -> Times:
 
 def _column(entry: SeriesConfiguration) -> tuple[str, str | None, str | None]:
     return entry.file, entry.value_column, entry.issue_column
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
 
 
 def _listed(names: Iterable[str]) -> str:

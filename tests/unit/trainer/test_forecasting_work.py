@@ -14,10 +14,12 @@ import pytest
 
 from services.trainer.child.job import run_job
 from services.trainer.forecasting.work import carry_out
+from shared.problems import ProblemError
 from shared.series.series import Series, moment_text
 from tests.synthetic import load_and_temperature, load_configuration
 from tests.unit.trainer.conftest import write
 
+LOAD, AIR = "load.csv/value", "temperature.csv/value"
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 HERE = {"load": "1f", "temperature": "2f"}
 """The files' ids in the session that asks; the data set was made in another one."""
@@ -101,3 +103,35 @@ def test_json_rows_of_the_same_moment_give_the_same_forecast(
     by_files = carry_out(specification(folder, document))
 
     assert by_rows == by_files
+
+
+def test_models_of_different_inputs_are_asked_together_each_taking_its_own_of_the_rows(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path, job: MakeJob
+) -> None:
+    folder, document = two_targets
+    # A later run's: its one input is load alone, under another name.
+    of_load = {**document, "series": [entry for entry in document["series"] if entry["file"] == "load"]}
+    of_load["series"][0] = {**of_load["series"][0], "name": "consumption"}
+    load, temperature = load_and_temperature(days=40)
+    write(tmp_path, of_load, {"load": load})
+    run_job(job(tmp_path, tmp_path / "load", {"kind": "Linear"}, "load"), lambda _: None)
+    asked, alone = specification(folder, document, form="json"), specification(tmp_path, of_load, form="json")
+    asked["models"] = [asked["models"][0], alone["models"][1]]
+    series = {}
+    for one in (load, temperature):
+        times = [moment_text(int(time)) for time in one.times[-30:]]
+        series[f"{one.name}.csv/value"] = {"times": times, "values": one.values[-30:].tolist()}
+
+    def forecast(wanted: dict[str, Any], names: tuple[str, ...]) -> Any:
+        rows = tmp_path / "rows.json"
+        rows.write_bytes(orjson.dumps({"series": {name: series.get(name, series[LOAD]) for name in names}}))
+        return carry_out({**wanted, "rows": str(rows)})["forecasts"]
+
+    together = forecast(asked, (LOAD, AIR))
+
+    assert [one["target"] for one in together] == ["air", "load"]
+    assert [together[1]] == forecast({**alone, "models": alone["models"][1:]}, (LOAD,))
+    with pytest.raises(ProblemError, match="'wind' is no input"):
+        forecast(asked, (LOAD, AIR, "wind"))
+    with pytest.raises(ProblemError, match="no rows of"):
+        forecast(asked, (LOAD,))
