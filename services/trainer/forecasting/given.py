@@ -5,20 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from services.trainer.forecasting.moments import issue_moments, moments, unreadable
 from services.trainer.forecasting.question import ForecastQuestion
 from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, SeriesConfiguration
-from shared.series.series import Series, Times
+from shared.series.series import Series
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _TABLE = "the rows sent"
 _TIME = "time"
 
@@ -158,7 +155,7 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
     own_times = {entry.time_column for entry in entries if entry.time_column}
     time_column = next((name for name in (_TIME, *sorted(own_times)) if name in rows[0]), None)
     if time_column is None:
-        raise _refused(f"rows.0: there is no {_TIME!r} that says when the row was measured")
+        raise unreadable(f"rows.0: there is no {_TIME!r} that says when the row was measured")
     issue_columns = {entry.issue_column for entry in entries if entry.issue_column}
     names = _once(name for row in rows for name in row)
     found: dict[int, Series] = {}
@@ -180,19 +177,19 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
 
 def _check_new(found: Mapping[int, Series], place: int, name: str, inputs: Inputs) -> None:
     if place in found:
-        raise _refused(f"{name}: rows of {inputs.features[place]!r} were given under another name already")
+        raise unreadable(f"{name}: rows of {inputs.features[place]!r} were given under another name already")
 
 
 def _texts(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
     for place, row in enumerate(rows):
         if not isinstance(row.get(column), str):
-            raise _refused(f"rows.{place}.{column}: {row.get(column)!r} is no time in ISO 8601")
+            raise unreadable(f"rows.{place}.{column}: {row.get(column)!r} is no time in ISO 8601")
     return [row[column] for row in rows]
 
 
 def _number(value: float | str | None, name: str) -> float | None:
     if isinstance(value, str):
-        raise _refused(f"rows: {name!r} holds {value!r:.80}, which is no number")
+        raise unreadable(f"rows: {name!r} holds {value!r:.80}, which is no number")
     return value
 
 
@@ -207,40 +204,17 @@ def _series(
     """Sorted by time, as a file's copy is. Raises DATA_VALIDATION for a time twice, as files do."""
     entry, zone = inputs.configuration.inputs[place], inputs.zone(place)
     if entry.kind == "forecast" and issues is None:
-        raise _refused(f"{name}: a forecast's rows need issues, which say when each of them was known")
-    stamps = moments(times, zone, f"{name}.times")
-    known = None if issues is None or entry.kind != "forecast" else moments(issues, zone, f"{name}.issues")
+        raise unreadable(f"{name}: a forecast's rows need issues, which say when each of them was known")
+    known = None
+    if entry.kind == "forecast" and issues is not None:
+        known = issue_moments(issues, zone, f"{name}.issues")
+    stamps = moments(times, zone, f"{name}.times", known)
     order = np.argsort(stamps, kind="stable") if known is None else np.lexsort((known, stamps))
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)[order]
     try:
         return Series(entry.label, stamps[order], numbers, None if known is None else known[order])
     except ValueError as error:
-        raise _refused(f"{name}: a time is there twice") from error
-
-
-def moments(texts: Sequence[str], zone: str, where: str) -> Times:
-    """ISO 8601 in ns since the epoch. Raises DATA_VALIDATION that names the place and what is there.
-
-    Times without an offset are wall-clock times of ``zone``; of an hour that happens twice, a time's second occurrence
-    is the later one.
-    """
-    found = np.empty(len(texts), dtype=np.int64)
-    wall, seen = ZoneInfo(zone), set[datetime]()
-    for place, text in enumerate(texts):
-        try:
-            moment = datetime.fromisoformat(text.strip())
-        except ValueError as error:
-            raise _refused(f"{where}.{place}: {text!r} is no time in ISO 8601, like 2026-01-31T12:00:00Z") from error
-        if moment.tzinfo is None:
-            fold = int(moment in seen)
-            seen.add(moment)
-            moment = moment.replace(tzinfo=wall, fold=fold)
-            if moment.astimezone(UTC).astimezone(wall).replace(tzinfo=None) != moment.replace(tzinfo=None):
-                raise _refused(f"{where}.{place}: {text!r} does not exist in {zone}, where clocks skip it")
-        if not 1700 < moment.year < 2200:
-            raise _refused(f"{where}.{place}: {text!r} is in a year that cannot be computed with")
-        found[place] = (moment - _EPOCH) // _MICROSECOND * 1000
-    return found
+        raise unreadable(f"{name}: a time is there twice") from error
 
 
 def _column(entry: SeriesConfiguration) -> tuple[str, str | None, str | None]:
@@ -253,12 +227,3 @@ def _once(names: Iterable[str]) -> list[str]:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names) or "nothing"
-
-
-def _refused(detail: str) -> ProblemError:
-    return ProblemError(
-        Category.DATA_VALIDATION,
-        title="The rows cannot be read",
-        detail=f"{detail}.",
-        recovery=["Correct it and send the rows again."],
-    )

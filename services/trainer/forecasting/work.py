@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 
 from services.trainer.forecasting.forecast import answer, find_window
-from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
+from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question
+from services.trainer.forecasting.moments import moments
 from services.trainer.forecasting.question import parse_question
 from services.trainer.forecasting.stored import StoredModel
 from shared.series.configuration import SeriesConfiguration, parse_configuration

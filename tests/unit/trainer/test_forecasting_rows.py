@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from services.trainer.forecasting.forecast import find_window, local_texts
-from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
+from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question
+from services.trainer.forecasting.moments import issue_moments, moments
 from services.trainer.forecasting.question import parse_question, read_wish
 from shared.problems import Category, Problem, ProblemError
 from shared.series.calendar_columns import feature_names
@@ -204,6 +205,29 @@ def test_f14_wall_clock_times_pass_through_the_hour_that_happens_twice() -> None
 
     assert np.unique(np.diff(found)).tolist() == [HOUR // 2]
     assert local_texts(found[[1, 3]], "Europe/Vienna") == ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
+
+
+def test_f14_issue_times_repeat_by_nature_so_an_hour_that_happens_twice_needs_its_offset() -> None:
+    issues = ["2024-10-27T01:00"] * 4 + ["2024-10-27T03:00"]
+    times = ["2024-10-27T02:00", "2024-10-27T02:30", "2024-10-27T02:00", "2024-10-27T02:30", "2024-10-27T02:00"]
+
+    known = issue_moments(issues, "Europe/Vienna", "issues")
+    found = moments(times, "Europe/Vienna", "times", known)
+    with pytest.raises(ProblemError, match="happens twice in Europe/Vienna; write it with an offset"):
+        issue_moments(["2024-10-27T02:00"] * 2, "Europe/Vienna", "issues")
+    same = issue_moments(["2024-10-27T02:00+01:00"] * 2, "Europe/Vienna", "issues")
+
+    assert np.unique(known[:4]).size == 1
+    assert np.diff(found).tolist() == [HOUR // 2, HOUR // 2, HOUR // 2, -3 * HOUR // 2]
+    assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00", "9999-12-31T23:59", "0001-01-01T00:00:00+05:00"])
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "America/New_York"])
+def test_years_at_the_calendar_s_ends_are_refused_in_words(text: str, zone: str) -> None:
+    for read in (moments, issue_moments):
+        with pytest.raises(ProblemError, match="a year that cannot be computed with"):
+            read([text], zone, "times")
 
 
 def test_f14_wall_clock_times_that_clocks_skip_are_refused() -> None:
