@@ -14,7 +14,8 @@ import pytest
 
 from services.trainer.child.job import run_job
 from services.trainer.forecasting.work import carry_out
-from shared.problems import ProblemError
+from shared.problems import Category, ProblemError
+from shared.series.scalers import Scaler
 from shared.series.series import Series, moment_text
 from tests.synthetic import load_and_temperature, load_configuration
 from tests.unit.trainer.conftest import write
@@ -135,3 +136,32 @@ def test_models_of_different_inputs_are_asked_together_each_taking_its_own_of_th
         forecast(asked, (LOAD, AIR, "wind"))
     with pytest.raises(ProblemError, match="no rows of"):
         forecast(asked, (LOAD,))
+
+
+def test_a_value_beyond_what_is_computed_with_is_refused_with_the_name_of_its_input(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, document = two_targets
+    series = {}
+    for one in load_and_temperature(days=40):
+        times = [moment_text(int(time)) for time in one.times[-30:]]
+        series[f"{one.name}.csv/value"] = {"times": times, "values": [1e300 if one.name == "load" else 1.0] * 30}
+    rows = tmp_path / "rows.json"
+    rows.write_bytes(orjson.dumps({"series": series}))
+
+    with pytest.raises(ProblemError, match=r"'load' have values as large as 1e\+300") as raised:
+        carry_out(specification(folder, document, form="json", rows=str(rows)))
+
+    assert raised.value.problem.category is Category.DATA_VALIDATION
+
+
+def test_a_forecast_that_is_no_number_is_a_problem_and_no_file_of_it_is_written(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scaler, "inverse", lambda _, values: values * np.inf)
+
+    with pytest.raises(ProblemError, match="not finite") as raised:
+        carry_out(specification(*two_targets, outputs={"folder": str(tmp_path), "job_id": "7"}))
+
+    assert raised.value.problem.category is Category.INTERNAL
+    assert not list(tmp_path.iterdir())
