@@ -17,11 +17,11 @@ class Endless:
 
     def __init__(self) -> None:
         self.begun = self.ended = 0
-        self.memory_bytes: list[int] = []
+        self.given: list[dict[str, Any]] = []
 
     async def run(self, specification: dict[str, Any]) -> dict[str, Any]:
         self.begun += 1
-        self.memory_bytes.append(specification["memory_bytes"])
+        self.given.append(specification)
         try:
             return await asyncio.get_running_loop().create_future()
         finally:
@@ -50,7 +50,22 @@ async def test_forecasts_end_with_their_time_and_no_more_run_than_there_are_slot
         assert isinstance(error, ProblemError)
         assert (error.problem.category, error.problem.status) == (Category.RESOURCE_EXHAUSTION, 503)
         assert error.headers["Retry-After"]
-    assert all(0 < memory < 8 * 1024**3 for memory in children.memory_bytes)
+    assert all(0 < given["memory_bytes"] < 8 * 1024**3 for given in children.given)
+
+
+async def test_a_job_s_time_begins_with_its_turn_and_requests_take_nothing_of_it() -> None:
+    children = Endless()
+    forecasting = forecasting_by(children, seconds=0.1, slots=1)
+    requests = [asyncio.create_task(forecasting.forecast([], {}, Path("rows.json"), "json", None)) for _ in range(3)]
+
+    jobs = await asyncio.gather(
+        *(forecasting.follow([], {}, Path("rows"), {"folder": "out"}) for _ in range(3)), return_exceptions=True
+    )
+
+    # One after the other, and each of them had its turn, however long it waited.
+    assert [spec["form"] for spec in children.given].count("files") == 3
+    assert all(isinstance(error, ProblemError) for error in jobs)
+    await asyncio.gather(*requests, return_exceptions=True)
 
 
 async def test_when_too_many_wait_the_next_is_refused_at_once_until_one_has_left() -> None:
