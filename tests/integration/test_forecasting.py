@@ -167,12 +167,24 @@ async def test_a_target_that_the_best_model_lacks_is_answered_by_the_model_that_
         )
 
     found = only(await owner.post(trained.path, json={"series": rows, "target": "load"}))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """insert into training_runs (id, session_id, user_id, dataset_id, number, status)
+               select $1, session_id, user_id, dataset_id, 7, 'completed' from training_runs where id = $2""",
+            (earlier := uuid4()),
+            trained.run_id,
+        )
+        await transaction.execute("update training_jobs set run_id = $1 where id = $2", earlier, trained.jobs["Dense"])
+    of_another_run = only(await owner.post(trained.path, json={"series": rows, "target": "load"}))
 
     async with database.transaction() as transaction:
         await transaction.execute("delete from served_models where session_id = $1", session_id)
+        await transaction.execute(
+            "update training_jobs set run_id = $2 where session_id = $1", session_id, trained.run_id
+        )
         await transaction.execute("update training_jobs set target = 'load' where session_id = $1", session_id)
         await transaction.execute("update training_results set best_model = $2 where session_id = $1", session_id, was)
-    assert found["jobId"] == str(trained.jobs["Dense"])
+    assert found["jobId"] == of_another_run["jobId"] == str(trained.jobs["Dense"])
 
 
 async def test_many_at_once_get_the_same_answer(owner: httpx.AsyncClient, trained: TrainedSession) -> None:

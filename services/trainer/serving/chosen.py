@@ -75,7 +75,7 @@ async def choose_models(
     elif run_id is not None:
         jobs = list((await _best(transaction, session_id, run_id)).values())
     else:
-        jobs = await _served(transaction, session_id)
+        jobs = await _served(transaction, session_id, target)
     found = [ChosenModel.of(row) for row in await transaction.fetch(_JOBS, session_id, jobs)]
     if not found:
         if job_id is not None or run_id is not None:
@@ -87,13 +87,15 @@ async def choose_models(
     return chosen
 
 
-async def _served(transaction: Transaction, session_id: str) -> list[UUID]:
+async def _served(transaction: Transaction, session_id: str, asked: str | None) -> list[UUID]:
     """For each target of the newest run the model that is served, or else that run's best one."""
     served = {row["target"]: row["job_id"] for row in await transaction.fetch(_SERVED, session_id)}
     best = await _best(transaction, session_id, None)
     # The best model may lack targets of its run, where its job failed. Targets of earlier runs that this one has no
-    # more are not forecast: their inputs may be others.
+    # more are forecast where they are asked for alone: their inputs may be others.
     targets = [row["target"] for row in await transaction.fetch(_TARGETS, session_id)]
+    if asked in served:
+        targets.append(asked)
     found = [served.get(target, best.get(target)) for target in targets]
     return [job_id for job_id in found if job_id is not None] or list(served.values())
 
