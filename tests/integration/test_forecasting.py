@@ -143,6 +143,50 @@ async def test_the_served_model_answers_as_soon_as_the_pointer_moves(
     assert np.allclose(found["values"], stored, rtol=1e-5, atol=1e-4)
 
 
+async def test_a_target_that_the_best_model_lacks_is_answered_by_the_model_that_is_served_for_it(
+    owner: httpx.AsyncClient, trained: TrainedSession, database: Database
+) -> None:
+    """The winner's job for it failed, so the leaderboard's first row does not name it."""
+    rows, _ = newest(trained)
+    session_id = trained.owned.session_id
+    async with database.transaction() as transaction:
+        was = await transaction.fetch_value(
+            "select best_model from training_results where session_id = $1 limit 1", session_id
+        )
+        await transaction.execute("update training_jobs set target = 'other' where id = $1", trained.jobs["Linear"])
+        await transaction.execute(
+            """insert into served_models (session_id, user_id, target, job_id)
+               select $1, $2, target, id from training_jobs where session_id = $1 and target = 'load'""",
+            session_id,
+            trained.owned.user_id,
+        )
+        await transaction.execute(
+            "update training_results set best_model = $2 where session_id = $1",
+            session_id,
+            {**was, "targets": {"other": {"job_id": str(trained.jobs["Linear"])}}},
+        )
+
+    found = only(await owner.post(trained.path, json={"series": rows, "target": "load"}))
+    async with database.transaction() as transaction:
+        await transaction.execute(
+            """insert into training_runs (id, session_id, user_id, dataset_id, number, status)
+               select $1, session_id, user_id, dataset_id, 7, 'completed' from training_runs where id = $2""",
+            (earlier := uuid4()),
+            trained.run_id,
+        )
+        await transaction.execute("update training_jobs set run_id = $1 where id = $2", earlier, trained.jobs["Dense"])
+    of_another_run = only(await owner.post(trained.path, json={"series": rows, "target": "load"}))
+
+    async with database.transaction() as transaction:
+        await transaction.execute("delete from served_models where session_id = $1", session_id)
+        await transaction.execute(
+            "update training_jobs set run_id = $2 where session_id = $1", session_id, trained.run_id
+        )
+        await transaction.execute("update training_jobs set target = 'load' where session_id = $1", session_id)
+        await transaction.execute("update training_results set best_model = $2 where session_id = $1", session_id, was)
+    assert found["jobId"] == of_another_run["jobId"] == str(trained.jobs["Dense"])
+
+
 async def test_many_at_once_get_the_same_answer(owner: httpx.AsyncClient, trained: TrainedSession) -> None:
     rows, _ = newest(trained)
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Self
 
 import numpy as np
 
+from services.trainer.forecasting.moments import issue_moments, moments, unreadable
 from services.trainer.forecasting.question import ForecastQuestion
 from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, SeriesConfiguration
-from shared.series.series import Series, Times
+from shared.series.series import Series
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _TABLE = "the rows sent"
 _TIME = "time"
 
@@ -41,6 +38,14 @@ class Inputs:
     """The inputs' own names, made different where two have the same."""
     files: Mapping[str, TrainedFile]
 
+    @classmethod
+    def together(cls, several: Sequence[Inputs]) -> Self:
+        """All inputs of several models in order, to read rows for all of them at once."""
+        series = [entry for inputs in several for entry in inputs.configuration.inputs]
+        features = [name for inputs in several for name in inputs.features]
+        first = several[0]
+        return cls(first.configuration.model_copy(update={"series": series}), features, first.files)
+
     def names(self, place: int) -> list[str]:
         """The input's own name first, then its column's."""
         entry = self.configuration.inputs[place]
@@ -62,31 +67,36 @@ class Inputs:
 
     def complete(self, given: Mapping[int, Series]) -> list[Series]:
         """The rows of every input; inputs of the same column share theirs. Raises where there are none for one."""
-        by_column = {_column(self.configuration.inputs[place]): series for place, series in given.items()}
         entries = list(enumerate(self.configuration.inputs))
-        found = [given.get(place, by_column.get(_column(entry))) for place, entry in entries]
-        missing = [self.features[place] for place, series in enumerate(found) if series is None]
+        by_column = {_column(entries[place][1]): series for place, series in given.items()}
+        # Of several models together, inputs of one name and column are the same input.
+        by_name = {(self.features[place], _column(entries[place][1])): series for place, series in given.items()}
+        found = [
+            given.get(place, by_name.get((self.features[place], _column(entry)), by_column.get(_column(entry))))
+            for place, entry in entries
+        ]
+        missing = _once(self.features[place] for place, series in enumerate(found) if series is None)
         if missing:
             raise ProblemError(
                 Category.DATA_VALIDATION,
                 title="Rows of an input are missing",
                 detail=f"There are no rows of {_listed(missing)}; "
                 f"given were rows of {_listed([self.features[place] for place in sorted(given)])}.",
-                recovery=[f"Send the newest rows of {_listed(list(self.features))}."],
-                technical_details={"missing": missing, "inputs": list(self.features)},
+                recovery=[f"Send the newest rows of {_listed(_once(self.features))}."],
+                technical_details={"missing": missing, "inputs": _once(self.features)},
             )
         return [series for series in found if series is not None]
 
     def unknown(self, name: str, where: str) -> ProblemError:
         """The problem of rows that belong to no input."""
-        known = list(dict.fromkeys(each for place in range(len(self.features)) for each in self.names(place)))
+        known = _once(each for place in range(len(self.features)) for each in self.names(place))
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         return ProblemError(
             Category.DATA_VALIDATION,
             title="There is no such input",
-            detail=f"{where}{name!r} is no input of the model; its inputs are {_listed(list(self.features))}.",
+            detail=f"{where}{name!r} is no input of the model; its inputs are {_listed(_once(self.features))}.",
             recovery=[f"Did you mean {near[0]!r}?"] if near else ["Send rows of the model's inputs alone."],
-            technical_details={"inputs": list(self.features)},
+            technical_details={"inputs": _once(self.features)},
         )
 
 
@@ -116,11 +126,13 @@ def from_csv(path: Path, inputs: Inputs, folder: Path) -> list[Series]:
     parquet = folder / "rows.parquet"
     analysis = analyse_file(path, file_name=_TABLE, parquet_path=parquet, overrides=overrides)
     columns = [column.name for column in analysis.columns if column.kind == "number"]
-    given = {}
-    for place, entry in enumerate(inputs.configuration.inputs):
-        column = next((name for name in inputs.names(place) if name in columns), None)
-        if column is not None:
-            given[place] = read_series(parquet, entry.model_copy(update={"value_column": column}), _TABLE)
+    given: dict[int, Series] = {}
+    for column in columns:
+        place = inputs.place(column)
+        if place is not None:
+            _check_new(given, place, column, inputs)
+            entry = inputs.configuration.inputs[place].model_copy(update={"value_column": column})
+            given[place] = read_series(parquet, entry, _TABLE)
     if not given:
         raise inputs.unknown(columns[0], "The first column of numbers, ")
     return inputs.complete(given)
@@ -132,8 +144,7 @@ def _from_series(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series
         place = inputs.place(name)
         if place is None:
             raise inputs.unknown(name, "series.")
-        if place in found:
-            raise _refused(f"series.{name}: rows of {inputs.features[place]!r} were given under another name already")
+        _check_new(found, place, name, inputs)
         found[place] = _series(name, given.times, given.values, given.issues, inputs, place)
     return found
 
@@ -144,9 +155,9 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
     own_times = {entry.time_column for entry in entries if entry.time_column}
     time_column = next((name for name in (_TIME, *sorted(own_times)) if name in rows[0]), None)
     if time_column is None:
-        raise _refused(f"rows.0: there is no {_TIME!r} that says when the row was measured")
+        raise unreadable(f"rows.0: there is no {_TIME!r} that says when the row was measured")
     issue_columns = {entry.issue_column for entry in entries if entry.issue_column}
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = _once(name for row in rows for name in row)
     found: dict[int, Series] = {}
     for name in names:
         if name == time_column or name in issue_columns:
@@ -154,6 +165,7 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
         place = inputs.place(name)
         if place is None:
             raise inputs.unknown(name, "rows: ")
+        _check_new(found, place, name, inputs)
         # A row without this column is none of its series; one with null is, and holds no number.
         own = [row for row in rows if name in row]
         issue = entries[place].issue_column
@@ -163,16 +175,21 @@ def _from_rows(question: ForecastQuestion, inputs: Inputs) -> dict[int, Series]:
     return found
 
 
+def _check_new(found: Mapping[int, Series], place: int, name: str, inputs: Inputs) -> None:
+    if place in found:
+        raise unreadable(f"{name}: rows of {inputs.features[place]!r} were given under another name already")
+
+
 def _texts(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
     for place, row in enumerate(rows):
         if not isinstance(row.get(column), str):
-            raise _refused(f"rows.{place}.{column}: {row.get(column)!r} is no time in ISO 8601")
+            raise unreadable(f"rows.{place}.{column}: {row.get(column)!r} is no time in ISO 8601")
     return [row[column] for row in rows]
 
 
 def _number(value: float | str | None, name: str) -> float | None:
     if isinstance(value, str):
-        raise _refused(f"rows: {name!r} holds {value!r:.80}, which is no number")
+        raise unreadable(f"rows: {name!r} holds {value!r:.80}, which is no number")
     return value
 
 
@@ -187,54 +204,26 @@ def _series(
     """Sorted by time, as a file's copy is. Raises DATA_VALIDATION for a time twice, as files do."""
     entry, zone = inputs.configuration.inputs[place], inputs.zone(place)
     if entry.kind == "forecast" and issues is None:
-        raise _refused(f"{name}: a forecast's rows need issues, which say when each of them was known")
-    stamps = moments(times, zone, f"{name}.times")
-    known = None if issues is None or entry.kind != "forecast" else moments(issues, zone, f"{name}.issues")
+        raise unreadable(f"{name}: a forecast's rows need issues, which say when each of them was known")
+    known = None
+    if entry.kind == "forecast" and issues is not None:
+        known = issue_moments(issues, zone, f"{name}.issues")
+    stamps = moments(times, zone, f"{name}.times", known)
     order = np.argsort(stamps, kind="stable") if known is None else np.lexsort((known, stamps))
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)[order]
     try:
         return Series(entry.label, stamps[order], numbers, None if known is None else known[order])
     except ValueError as error:
-        raise _refused(f"{name}: a time is there twice") from error
-
-
-def moments(texts: Sequence[str], zone: str, where: str) -> Times:
-    """ISO 8601 in ns since the epoch. Raises DATA_VALIDATION that names the place and what is there.
-
-    Times without an offset are wall-clock times of ``zone``; of an hour that happens twice, a time's second occurrence
-    is the later one.
-    """
-    found = np.empty(len(texts), dtype=np.int64)
-    wall, seen = ZoneInfo(zone), set[datetime]()
-    for place, text in enumerate(texts):
-        try:
-            moment = datetime.fromisoformat(text.strip())
-        except ValueError as error:
-            raise _refused(f"{where}.{place}: {text!r} is no time in ISO 8601, like 2026-01-31T12:00:00Z") from error
-        if moment.tzinfo is None:
-            fold = int(moment in seen)
-            seen.add(moment)
-            moment = moment.replace(tzinfo=wall, fold=fold)
-            if moment.astimezone(UTC).astimezone(wall).replace(tzinfo=None) != moment.replace(tzinfo=None):
-                raise _refused(f"{where}.{place}: {text!r} does not exist in {zone}, where clocks skip it")
-        if not 1700 < moment.year < 2200:
-            raise _refused(f"{where}.{place}: {text!r} is in a year that cannot be computed with")
-        found[place] = (moment - _EPOCH) // _MICROSECOND * 1000
-    return found
+        raise unreadable(f"{name}: a time is there twice") from error
 
 
 def _column(entry: SeriesConfiguration) -> tuple[str, str | None, str | None]:
     return entry.file, entry.value_column, entry.issue_column
 
 
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names) or "nothing"
-
-
-def _refused(detail: str) -> ProblemError:
-    return ProblemError(
-        Category.DATA_VALIDATION,
-        title="The rows cannot be read",
-        detail=f"{detail}.",
-        recovery=["Correct it and send the rows again."],
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Self
 from uuid import UUID
 
+import orjson
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
@@ -24,10 +26,16 @@ class GivenSeries(_Strict):
     """One input's newest rows."""
 
     times: list[_Text] = Field(
-        min_length=1, description="ISO 8601. Without an offset, in the time zone that the training file was read in."
+        fail_fast=True,
+        min_length=1,
+        description="ISO 8601. Without an offset, in the time zone that the training file was read in.",
     )
-    values: list[float | None] = Field(description="In original units; null where a row holds no number.")
-    issues: list[_Text] | None = Field(default=None, description="For kind forecast: when each row was known.")
+    values: list[float | None] = Field(
+        fail_fast=True, description="In original units; null where a row holds no number."
+    )
+    issues: list[_Text] | None = Field(
+        fail_fast=True, default=None, description="For kind forecast: when each row was known."
+    )
 
     @model_validator(mode="after")
     def _as_many_of_each(self) -> Self:
@@ -67,7 +75,10 @@ class ForecastQuestion(Wish):
         description="By the input's name, by its column, or by file/column. Inputs of one column need it once.",
     )
     rows: list[dict[_Text, float | str | None]] | None = Field(
-        default=None, min_length=1, description='A table instead: [{"time": "2026-01-01T00:00Z", "load": 51.2}, …].'
+        fail_fast=True,
+        default=None,
+        min_length=1,
+        description='A table instead: [{"time": "2026-01-01T00:00Z", "load": 51.2}, …].',
     )
 
     @model_validator(mode="after")
@@ -81,17 +92,35 @@ class ForecastQuestion(Wish):
 
 
 def parse_question(body: bytes) -> ForecastQuestion:
-    """From JSON. Raises DATA_VALIDATION that names the field."""
+    """From JSON. Raises DATA_VALIDATION that names the field.
+
+    Takes many times the body's size, and as long as it takes nothing else runs: for a process of its own.
+    """
     try:
         return ForecastQuestion.model_validate_json(body)
     except ValidationError as error:
         raise _not_right(error) from error
 
 
-def make_wish(*, reference_time: str | None, target: str | None, job_id: UUID | None, run_id: UUID | None) -> Wish:
+def read_wish(body: bytes) -> Wish:
+    """What is wished alone of a question in JSON; whether its rows are right is seen by :func:`parse_question`.
+
+    Raises DATA_VALIDATION that names the field.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _refused([{"field": "", "message": f"The body is no JSON: {error}"}]) from error
+    if not isinstance(document, dict):
+        raise _refused([{"field": "", "message": "The body is no JSON object"}])
+    names = {spelling for name, field in Wish.model_fields.items() for spelling in (name, field.alias)}
+    return make_wish({name: value for name, value in document.items() if name in names})
+
+
+def make_wish(asked: Mapping[str, object]) -> Wish:
     """Raises DATA_VALIDATION that names the field."""
     try:
-        return Wish(reference_time=reference_time, target=target, job_id=job_id, run_id=run_id)
+        return Wish.model_validate(asked)
     except ValidationError as error:
         raise _not_right(error) from error
 
@@ -101,6 +130,10 @@ def _not_right(error: ValidationError) -> ProblemError:
         {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")}
         for fault in error.errors(include_url=False, include_input=False)[:20]
     ]
+    return _refused(faults)
+
+
+def _refused(faults: list[dict[str, str]]) -> ProblemError:
     where = f"{faults[0]['field']}: " if faults[0]["field"] else ""
     return ProblemError(
         Category.DATA_VALIDATION,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.trainer.models.base import Forecaster
 from services.trainer.models.registry import model_class
+from shared.problems import Category, ProblemError
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.model_parameters import parse_model
 from shared.series.probabilistic import interval_level
@@ -86,14 +87,42 @@ class StoredModel:
         return name
 
     def forecast(self, windows: Values) -> Values:
-        """(n, I, F_in) to (n, O), both in original units."""
+        """(n, I, F_in) to (n, O), both in original units.
+
+        Raises DATA_VALIDATION for values beyond what is computed with, INTERNAL where the model gives no number.
+        """
         scaled = self.forecaster.predict(scale_windows(windows, self.manifest))[..., 0]
-        return Scaler.from_json(self.manifest["scalers"]["targets"][self.target]).inverse(scaled)
+        found = Scaler.from_json(self.manifest["scalers"]["targets"][self.target]).inverse(scaled)
+        if not np.isfinite(found).all():
+            raise ProblemError(
+                Category.INTERNAL,
+                title="The model gives no number",
+                detail=f"The model of {self.name!r} answers these rows with values that are not finite.",
+                recovery=["Choose another model.", "Check the newest rows for values that are out of all measure."],
+            )
+        return found
 
 
 def scale_windows(windows: Values, manifest: dict[str, Any]) -> NDArray[np.float32]:
-    """(n, I, F_in) in original units as the model was trained on them."""
+    """(n, I, F_in) in original units as the model was trained on them.
+
+    Raises DATA_VALIDATION that names the input whose values become too large for 32 bits.
+    """
     scaled = np.empty(windows.shape, dtype=np.float32)
     for place, scaler in enumerate(manifest["scalers"]["inputs"]):
-        scaled[..., place] = Scaler.from_json(scaler).apply(windows[..., place])
+        # What overflows is found below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled[..., place] = Scaler.from_json(scaler).apply(windows[..., place])
+        if not np.isfinite(scaled[..., place]).all():
+            raise _out_of_measure(manifest["input_features"][place], windows[..., place])
     return scaled
+
+
+def _out_of_measure(name: str, values: Values) -> ProblemError:
+    largest = float(np.abs(values).max())
+    return ProblemError(
+        Category.DATA_VALIDATION,
+        title="A value is out of all measure",
+        detail=f"The rows of {name!r} have values as large as {largest:g}, which cannot be computed with.",
+        recovery=["Correct it and send the rows again.", "Send null where a row holds no number."],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import orjson
 
 from services.trainer.forecasting.forecast import answer, find_window
-from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
+from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question
+from services.trainer.forecasting.moments import moments
 from services.trainer.forecasting.question import parse_question
 from services.trainer.forecasting.stored import StoredModel
 from shared.series.configuration import SeriesConfiguration, parse_configuration
@@ -29,14 +31,16 @@ def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
     of_dataset = defaultdict(list)
     for place, model in enumerate(specification["models"]):
         of_dataset[model["manifest"], orjson.dumps(model["configuration"])].append((place, Path(model["folder"])))
+    manifests = {path: orjson.loads(Path(path).read_bytes()) for path, _ in of_dataset}
+    read = [_inputs(manifests[path], document, files) for path, document in of_dataset]
+    rows = iter(_rows(specification, Inputs.together(read)))
     found: dict[int, dict[str, Any]] = {}
     outputs: dict[str, Any] | None = specification["outputs"]
     pasts: dict[int, Series] = {}
-    for (path, document), models in of_dataset.items():
-        manifest = orjson.loads(Path(path).read_bytes())
-        configuration = parse_configuration(orjson.loads(document))
-        inputs = Inputs(configuration, manifest["input_features"][: len(configuration.inputs)], files)
-        series = _rows(specification, inputs)
+    for inputs, ((path, _), models) in zip(read, of_dataset.items(), strict=True):
+        manifest = manifests[path]
+        configuration = inputs.configuration
+        series = [next(rows) for _ in inputs.features]
         asked = specification["reference_time"]
         reference = None if asked is None else int(moments([asked], inputs.zone(0), "referenceTime")[0])
         grid = None if specification["form"] == "files" else _nanoseconds(manifest["first_reference_time"])
@@ -54,6 +58,11 @@ def carry_out(specification: dict[str, Any]) -> dict[str, Any]:
         target = Path(about.pop("folder"))
         write_outputs(target, about, [Forecasted(found[place], pasts[place]) for place in places])
     return {"forecasts": [found[place] for place in places]}
+
+
+def _inputs(manifest: dict[str, Any], document: bytes, files: Mapping[str, TrainedFile]) -> Inputs:
+    configuration = parse_configuration(orjson.loads(document))
+    return Inputs(configuration, manifest["input_features"][: len(configuration.inputs)], files)
 
 
 def _rows(specification: dict[str, Any], inputs: Inputs) -> list[Series]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 
-from services.trainer.forecasting.question import Wish, make_wish, parse_question
+from services.trainer.forecasting.question import make_wish, read_wish
 from services.trainer.serving.asking import AskingUser
 from services.trainer.serving.body import REQUEST_BODY, read_body
 from services.trainer.serving.chosen import choose_models
@@ -48,24 +48,23 @@ async def forecast(
     async with service.database.transaction(user_id) as transaction:
         await own_session(transaction, user_id, session_id)
     form = _form(request)
-    body = await read_body(request, service.settings.max_forecast_bytes)
-    wish: Wish
-    if form == "csv":
-        wish = make_wish(reference_time=reference_time, target=target, job_id=job_id, run_id=run_id)
-    elif any(value is not None for value in (reference_time, target, job_id, run_id)):
+    asked = {"reference_time": reference_time, "target": target, "job_id": job_id, "run_id": run_id}
+    if form == "json" and any(value is not None for value in asked.values()):
         raise _said_twice()
-    else:
-        wish = await asyncio.to_thread(parse_question, body)
-    async with service.database.transaction(user_id) as transaction:
-        await own_session(transaction, user_id, session_id)
-        async with transaction.as_service():
-            models = await choose_models(
-                transaction, session_id, job_id=wish.job_id, run_id=wish.run_id, target=wish.target
-            )
-            files = await files_of(transaction, session_id)
-    with tempfile.TemporaryDirectory(prefix="foretide-rows-") as folder:
+    body = await read_body(request, service.settings.max_forecast_bytes)
+    with forecasting.place(), tempfile.TemporaryDirectory(prefix="foretide-rows-") as folder:
+        wish = make_wish(asked) if form == "csv" else await asyncio.to_thread(read_wish, body)
         rows = File(folder) / f"rows.{form}"
         await asyncio.to_thread(rows.write_bytes, body)
+        # Whoever waits for a slot holds nothing large meanwhile.
+        del body
+        async with service.database.transaction(user_id) as transaction:
+            await own_session(transaction, user_id, session_id)
+            async with transaction.as_service():
+                models = await choose_models(
+                    transaction, session_id, job_id=wish.job_id, run_id=wish.run_id, target=wish.target
+                )
+                files = await files_of(transaction, session_id)
         found = await forecasting.forecast(models, files, rows, form, wish.reference_time)
     return ForecastAnswer.model_validate({"session_id": session_id, "forecasts": found})
 

@@ -22,7 +22,13 @@ from public.training_jobs job
 where job.session_id = $1 and job.id = any($2) and job.status = 'trained' and job.artifacts is not null
 order by job.position
 """
-_SERVED = "select target, job_id from public.served_models where session_id = $1"
+_SERVED = "select target, job_id from public.served_models where session_id = $1 order by target"
+_TARGETS = """
+select target from public.training_jobs where run_id = (
+    select run_id from public.training_results
+    where session_id = $1 and status = 'completed' and best_model is not null order by created_at desc limit 1)
+group by target order by min(position)
+"""
 _BEST = """
 select best_model -> 'targets' as targets from public.training_results
 where session_id = $1 and status = 'completed' and best_model is not null and ($2::uuid is null or run_id = $2)
@@ -69,7 +75,7 @@ async def choose_models(
     elif run_id is not None:
         jobs = list((await _best(transaction, session_id, run_id)).values())
     else:
-        jobs = await _served(transaction, session_id)
+        jobs = await _served(transaction, session_id, target)
     found = [ChosenModel.of(row) for row in await transaction.fetch(_JOBS, session_id, jobs)]
     if not found:
         if job_id is not None or run_id is not None:
@@ -81,12 +87,17 @@ async def choose_models(
     return chosen
 
 
-async def _served(transaction: Transaction, session_id: str) -> list[UUID]:
+async def _served(transaction: Transaction, session_id: str, asked: str | None) -> list[UUID]:
     """For each target of the newest run the model that is served, or else that run's best one."""
     served = {row["target"]: row["job_id"] for row in await transaction.fetch(_SERVED, session_id)}
     best = await _best(transaction, session_id, None)
-    # Targets of earlier runs that this one has no more are not forecast: their inputs may be others.
-    return [served.get(target, job_id) for target, job_id in best.items()] or list(served.values())
+    # The best model may lack targets of its run, where its job failed. Targets of earlier runs that this one has no
+    # more are forecast where they are asked for alone: their inputs may be others.
+    targets = [row["target"] for row in await transaction.fetch(_TARGETS, session_id)]
+    if asked in served:
+        targets.append(asked)
+    found = [served.get(target, best.get(target)) for target in targets]
+    return [job_id for job_id in found if job_id is not None] or list(served.values())
 
 
 async def _best(transaction: Transaction, session_id: str, run_id: UUID | None) -> dict[str, UUID]:

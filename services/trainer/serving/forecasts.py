@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,17 @@ from shared.database.pool import Transaction
 from shared.problems import Category, ProblemError
 from shared.runtime.service import Service
 
-Form = Literal["json", "csv", "files"]
+Form = Literal["json", "csv"]
 Files = dict[str, dict[str, Any]]
 """A session's files by id, as :class:`services.trainer.forecasting.given.TrainedFile` takes them."""
+_WAITING_PER_SLOT = 16
+"""Requests; more are refused at once, for those that wait hold their rows on the disk."""
+_MEMORY_BYTES = 2 * 1024**3
+"""Of one child, beyond the libraries: many times what the largest body becomes, and what models take."""
 
 
 class Forecasting:
-    """Forecasts in children, a few at a time; the others wait, as long as a request may take."""
+    """Forecasts in children, a few at a time. Requests wait as long as they may take, jobs until it is their turn."""
 
     def __init__(self, service: Service) -> None:
         settings = service.settings
@@ -28,43 +33,55 @@ class Forecasting:
         self._children = service.children("services.trainer.serving.child", what="Forecasting")
         self._seconds = settings.forecast_seconds
         self._slots = asyncio.Semaphore(settings.forecast_slots)
+        self._job_slot = asyncio.Semaphore(1)
+        self._places = settings.forecast_slots * (1 + _WAITING_PER_SLOT)
         service.start_last(self.cache)
 
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Among the requests that wait or are forecast. Raises a 503 problem where there are too many."""
+        if not self._places:
+            raise _busy("There are too many forecasts at once", "Too many others wait for a forecast already.")
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1
+
     async def forecast(
-        self,
-        models: Sequence[ChosenModel],
-        files: Files,
-        rows: Path,
-        form: Form,
-        reference_time: str | None,
-        outputs: dict[str, Any] | None = None,
+        self, models: Sequence[ChosenModel], files: Files, rows: Path, form: Form, reference_time: str | None
     ) -> list[dict[str, Any]]:
         """One answer for each model, in order; see :func:`services.trainer.forecasting.work.carry_out`.
 
-        Raises the child's problems, the store's, and one when time is over.
+        Raises the child's problems, the store's, and one when time is over, that of waiting included.
         """
-        try:
+        with self._in_time("It had {} s, the time that it waited for others included."):
             async with asyncio.timeout(self._seconds), self._slots:
-                specification = {
-                    "files": files,
-                    "rows": str(rows),
-                    "form": form,
-                    "reference_time": reference_time,
-                    "outputs": outputs,
-                    "threads": 1,
-                }
-                return await self._forecast(models, specification)
-        except TimeoutError as error:
-            raise ProblemError(
-                Category.RESOURCE_EXHAUSTION,
-                title="The forecast took too long",
-                detail=f"It had {self._seconds:g} s, the time that it waited for others included.",
-                recovery=["Try again.", "Send fewer rows.", "Choose a smaller model."],
-                status=503,
-                headers={"Retry-After": "5"},
-            ) from error
+                specification = {"form": form, "reference_time": reference_time, "outputs": None}
+                return await self._forecast(models, files, rows, specification)
 
-    async def _forecast(self, models: Sequence[ChosenModel], specification: dict[str, Any]) -> list[dict[str, Any]]:
+    async def follow(
+        self, models: Sequence[ChosenModel], files: Files, rows: Path, outputs: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """The same of what follows the end of the files in ``rows``, written as ``outputs`` has it.
+
+        Jobs have a slot of their own, and nobody waits beside them: their time begins when they hold it.
+        """
+        with self._in_time("It had {} s."):
+            async with self._job_slot, asyncio.timeout(self._seconds):
+                specification = {"form": "files", "reference_time": None, "outputs": outputs}
+                return await self._forecast(models, files, rows, specification)
+
+    @contextmanager
+    def _in_time(self, detail: str) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise _busy("The forecast took too long", detail.format(f"{self._seconds:g}")) from error
+
+    async def _forecast(
+        self, models: Sequence[ChosenModel], files: Files, rows: Path, specification: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory(prefix="foretide-forecast-") as temporary:
             folder = Path(temporary)
             given = []
@@ -75,7 +92,8 @@ class Forecasting:
                 if not manifest.exists():
                     await self.cache.lend({manifest.name: model.manifest}, folder)
                 given.append({"folder": str(own), "manifest": str(manifest), "configuration": model.configuration})
-            found = await self._children.run({**specification, "models": given})
+            whole = {"models": given, "files": files, "rows": str(rows), "threads": 1, "memory_bytes": _MEMORY_BYTES}
+            found = await self._children.run({**whole, **specification})
         answers: list[dict[str, Any]] = found["forecasts"]
         return [
             {**answer, "job_id": model.job_id, "run_id": model.run_id}
@@ -99,3 +117,14 @@ async def files_of(transaction: Transaction, session_id: str) -> Files:
         }
         for row in rows
     }
+
+
+def _busy(title: str, detail: str) -> ProblemError:
+    return ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title=title,
+        detail=detail,
+        recovery=["Try again.", "Send fewer rows.", "Choose a smaller model."],
+        status=503,
+        headers={"Retry-After": "5"},
+    )

@@ -94,9 +94,7 @@ class ForecastJobs:
         outputs = folder / "outputs"
         outputs.mkdir()
         about = {"job_id": str(job["id"]), "session_id": event.session_id, "run_id": str(event.run_id)}
-        await self._forecasting.forecast(
-            models, files, folder, "files", None, outputs={"folder": str(outputs), **about}
-        )
+        await self._forecasting.follow(models, files, folder, {"folder": str(outputs), **about})
         found = {}
         for name, key in _keys(job).items():
             stored = await put_file(

@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from services.trainer.forecasting.forecast import find_window, local_texts
-from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question, moments
-from services.trainer.forecasting.question import parse_question
+from services.trainer.forecasting.given import Inputs, TrainedFile, from_csv, from_question
+from services.trainer.forecasting.moments import issue_moments, moments
+from services.trainer.forecasting.question import parse_question, read_wish
 from shared.problems import Category, Problem, ProblemError
 from shared.series.calendar_columns import feature_names
 from shared.series.configuration import parse_configuration
@@ -146,6 +147,31 @@ def test_a_body_that_is_no_question_is_refused(body: bytes) -> None:
     assert raised.value.problem.category is Category.DATA_VALIDATION
 
 
+def test_what_is_wished_is_read_without_looking_at_the_rows() -> None:
+    assert read_wish(b'{"rows": [1, 1], "series": 7, "target": "load", "referenceTime": "now"}').target == "load"
+    for body in (b"", b"[]", b"\xff", b'{"target": 7}', b'{"jobId": "x"}'):
+        with pytest.raises(ProblemError) as raised:
+            read_wish(body)
+        assert raised.value.problem.category is Category.DATA_VALIDATION
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"rows": 1000 * [1]}, "rows.0"),
+        ({"series": {"load": {"times": 1000 * [1], "values": []}}}, "series.load.times.0"),
+        ({"series": {"load": {"times": ["x"], "values": 1000 * ["x"]}}}, "series.load.values.0"),
+    ],
+)
+def test_of_many_faults_in_a_list_the_first_one_ends_the_reading(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(ProblemError) as raised:
+        parse_question(orjson.dumps(body))
+
+    details = raised.value.problem.technical_details
+    assert details is not None
+    assert [fault["field"] for fault in details["faults"]] == [field]
+
+
 def test_one_column_that_several_inputs_are_made_of_is_sent_once() -> None:
     asked = document()
     mean = {"file": "load", "role": "input", "name": "mean", "average": True}
@@ -181,6 +207,29 @@ def test_f14_wall_clock_times_pass_through_the_hour_that_happens_twice() -> None
     assert local_texts(found[[1, 3]], "Europe/Vienna") == ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
 
 
+def test_f14_issue_times_repeat_by_nature_so_an_hour_that_happens_twice_needs_its_offset() -> None:
+    issues = ["2024-10-27T01:00"] * 4 + ["2024-10-27T03:00"]
+    times = ["2024-10-27T02:00", "2024-10-27T02:30", "2024-10-27T02:00", "2024-10-27T02:30", "2024-10-27T02:00"]
+
+    known = issue_moments(issues, "Europe/Vienna", "issues")
+    found = moments(times, "Europe/Vienna", "times", known)
+    with pytest.raises(ProblemError, match="happens twice in Europe/Vienna; write it with an offset"):
+        issue_moments(["2024-10-27T02:00"] * 2, "Europe/Vienna", "issues")
+    same = issue_moments(["2024-10-27T02:00+01:00"] * 2, "Europe/Vienna", "issues")
+
+    assert np.unique(known[:4]).size == 1
+    assert np.diff(found).tolist() == [HOUR // 2, HOUR // 2, HOUR // 2, -3 * HOUR // 2]
+    assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00", "9999-12-31T23:59", "0001-01-01T00:00:00+05:00"])
+@pytest.mark.parametrize("zone", ["Europe/Vienna", "America/New_York"])
+def test_years_at_the_calendar_s_ends_are_refused_in_words(text: str, zone: str) -> None:
+    for read in (moments, issue_moments):
+        with pytest.raises(ProblemError, match="a year that cannot be computed with"):
+            read([text], zone, "times")
+
+
 def test_f14_wall_clock_times_that_clocks_skip_are_refused() -> None:
     with pytest.raises(ProblemError, match="does not exist in Europe/Vienna"):
         moments(["2024-03-31T02:30"], "Europe/Vienna", "times")
@@ -192,3 +241,37 @@ def test_a_csv_without_the_model_s_inputs_is_refused_with_their_names(tmp_path: 
 
     with pytest.raises(ProblemError, match="its inputs are 'load', 'temp'"):
         from_csv(path, inputs_of(), tmp_path)
+
+
+def two_of_one_name() -> Inputs:
+    """Inputs from two files whose columns are called the same."""
+    asked = document()
+    for entry in asked["series"]:
+        entry["value_column"] = "value"
+    return inputs_of(asked)
+
+
+def csv(path: Path, *columns: str) -> Path:
+    lines = [",".join(["time", *columns])]
+    lines += [",".join([moment_text(START + hour * HOUR), *(len(columns) * [f"{hour}.5"])]) for hour in range(8)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_one_column_of_a_csv_never_stands_for_two_columns_of_the_session(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError) as raised:
+        from_csv(csv(tmp_path / "new.csv", "value"), two_of_one_name(), tmp_path)
+    load, temperature = from_csv(csv(tmp_path / "both.csv", "load", "temp"), two_of_one_name(), tmp_path)
+
+    assert raised.value.problem.technical_details == {"missing": ["temp"], "inputs": ["load", "temp"]}
+    assert load.values.tolist() == temperature.values.tolist()
+
+
+def test_rows_of_one_input_under_two_names_are_refused_in_every_form(tmp_path: Path) -> None:
+    again = "load.csv/value"
+    time = moment_text(START)
+    series = {name: sent(hourly(8)) for name in ("load", again, "temp")}
+    with pytest.raises(ProblemError, match="given under another name already"):
+        from_csv(csv(tmp_path / "new.csv", "load", again, "temp"), two_of_one_name(), tmp_path)
+    for body in ({"series": series}, {"rows": [{"time": time, "load": 1.5, again: 9.0, "temp": 1.0}]}):
+        assert "given under another name already" in refusal(body, two_of_one_name()).detail

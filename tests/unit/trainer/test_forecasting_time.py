@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,22 +17,28 @@ class Endless:
 
     def __init__(self) -> None:
         self.begun = self.ended = 0
+        self.given: list[dict[str, Any]] = []
 
-    async def run(self, _: dict[str, Any]) -> dict[str, Any]:
+    async def run(self, specification: dict[str, Any]) -> dict[str, Any]:
         self.begun += 1
+        self.given.append(specification)
         try:
             return await asyncio.get_running_loop().create_future()
         finally:
             self.ended += 1
 
 
-async def test_forecasts_end_with_their_time_and_no_more_run_than_there_are_slots() -> None:
-    children = Endless()
-    settings = SimpleNamespace(forecast_cache_bytes=1000, forecast_seconds=0.1, forecast_slots=2)
+def forecasting_by(children: Endless, *, seconds: float = 0.1, slots: int = 2) -> Forecasting:
+    settings = SimpleNamespace(forecast_cache_bytes=1000, forecast_seconds=seconds, forecast_slots=slots)
     service = SimpleNamespace(
         settings=settings, children=lambda _, what: children, start_last=lambda companion: None, store=None
     )
-    forecasting = Forecasting(service)  # type: ignore[arg-type]
+    return Forecasting(service)  # type: ignore[arg-type]
+
+
+async def test_forecasts_end_with_their_time_and_no_more_run_than_there_are_slots() -> None:
+    children = Endless()
+    forecasting = forecasting_by(children)
 
     ended = await asyncio.gather(
         *(forecasting.forecast([], {}, Path("rows.json"), "json", None) for _ in range(5)), return_exceptions=True
@@ -43,3 +50,40 @@ async def test_forecasts_end_with_their_time_and_no_more_run_than_there_are_slot
         assert isinstance(error, ProblemError)
         assert (error.problem.category, error.problem.status) == (Category.RESOURCE_EXHAUSTION, 503)
         assert error.headers["Retry-After"]
+    assert all(0 < given["memory_bytes"] < 8 * 1024**3 for given in children.given)
+
+
+async def test_a_job_s_time_begins_with_its_turn_and_requests_take_nothing_of_it() -> None:
+    children = Endless()
+    forecasting = forecasting_by(children, seconds=0.1, slots=1)
+    requests = [asyncio.create_task(forecasting.forecast([], {}, Path("rows.json"), "json", None)) for _ in range(3)]
+
+    jobs = await asyncio.gather(
+        *(forecasting.follow([], {}, Path("rows"), {"folder": "out"}) for _ in range(3)), return_exceptions=True
+    )
+
+    # One after the other, and each of them had its turn, however long it waited.
+    assert [spec["form"] for spec in children.given].count("files") == 3
+    assert all(isinstance(error, ProblemError) for error in jobs)
+    await asyncio.gather(*requests, return_exceptions=True)
+
+
+async def test_when_too_many_wait_the_next_is_refused_at_once_until_one_has_left() -> None:
+    forecasting = forecasting_by(Endless(), slots=1)
+
+    with ExitStack() as others:
+        refused = [error for _ in range(1000) if (error := entered(forecasting, others)) is not None]
+        assert refused
+        assert refused[0].problem.status == 503
+        assert refused[0].headers["Retry-After"]
+
+    with forecasting.place():
+        pass
+
+
+def entered(forecasting: Forecasting, others: ExitStack) -> ProblemError | None:
+    try:
+        others.enter_context(forecasting.place())
+    except ProblemError as error:
+        return error
+    return None

@@ -14,10 +14,13 @@ import pytest
 
 from services.trainer.child.job import run_job
 from services.trainer.forecasting.work import carry_out
+from shared.problems import Category, ProblemError
+from shared.series.scalers import Scaler
 from shared.series.series import Series, moment_text
 from tests.synthetic import load_and_temperature, load_configuration
 from tests.unit.trainer.conftest import write
 
+LOAD, AIR = "load.csv/value", "temperature.csv/value"
 MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 HERE = {"load": "1f", "temperature": "2f"}
 """The files' ids in the session that asks; the data set was made in another one."""
@@ -101,3 +104,64 @@ def test_json_rows_of_the_same_moment_give_the_same_forecast(
     by_files = carry_out(specification(folder, document))
 
     assert by_rows == by_files
+
+
+def test_models_of_different_inputs_are_asked_together_each_taking_its_own_of_the_rows(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path, job: MakeJob
+) -> None:
+    folder, document = two_targets
+    # A later run's: its one input is load alone, under another name.
+    of_load = {**document, "series": [entry for entry in document["series"] if entry["file"] == "load"]}
+    of_load["series"][0] = {**of_load["series"][0], "name": "consumption"}
+    load, temperature = load_and_temperature(days=40)
+    write(tmp_path, of_load, {"load": load})
+    run_job(job(tmp_path, tmp_path / "load", {"kind": "Linear"}, "load"), lambda _: None)
+    asked, alone = specification(folder, document, form="json"), specification(tmp_path, of_load, form="json")
+    asked["models"] = [asked["models"][0], alone["models"][1]]
+    series = {}
+    for one in (load, temperature):
+        times = [moment_text(int(time)) for time in one.times[-30:]]
+        series[f"{one.name}.csv/value"] = {"times": times, "values": one.values[-30:].tolist()}
+
+    def forecast(wanted: dict[str, Any], names: tuple[str, ...]) -> Any:
+        rows = tmp_path / "rows.json"
+        rows.write_bytes(orjson.dumps({"series": {name: series.get(name, series[LOAD]) for name in names}}))
+        return carry_out({**wanted, "rows": str(rows)})["forecasts"]
+
+    together = forecast(asked, (LOAD, AIR))
+
+    assert [one["target"] for one in together] == ["air", "load"]
+    assert [together[1]] == forecast({**alone, "models": alone["models"][1:]}, (LOAD,))
+    with pytest.raises(ProblemError, match="'wind' is no input"):
+        forecast(asked, (LOAD, AIR, "wind"))
+    with pytest.raises(ProblemError, match="no rows of"):
+        forecast(asked, (LOAD,))
+
+
+def test_a_value_beyond_what_is_computed_with_is_refused_with_the_name_of_its_input(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, document = two_targets
+    series = {}
+    for one in load_and_temperature(days=40):
+        times = [moment_text(int(time)) for time in one.times[-30:]]
+        series[f"{one.name}.csv/value"] = {"times": times, "values": [1e300 if one.name == "load" else 1.0] * 30}
+    rows = tmp_path / "rows.json"
+    rows.write_bytes(orjson.dumps({"series": series}))
+
+    with pytest.raises(ProblemError, match=r"'load' have values as large as 1e\+300") as raised:
+        carry_out(specification(folder, document, form="json", rows=str(rows)))
+
+    assert raised.value.problem.category is Category.DATA_VALIDATION
+
+
+def test_a_forecast_that_is_no_number_is_a_problem_and_no_file_of_it_is_written(
+    two_targets: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scaler, "inverse", lambda _, values: values * np.inf)
+
+    with pytest.raises(ProblemError, match="not finite") as raised:
+        carry_out(specification(*two_targets, outputs={"folder": str(tmp_path), "job_id": "7"}))
+
+    assert raised.value.problem.category is Category.INTERNAL
+    assert not list(tmp_path.iterdir())
