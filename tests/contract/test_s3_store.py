@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from shared.problems import Category
-from shared.storage.errors import ChecksumMismatch, StoreRefused
+from shared.storage.errors import ChecksumMismatch, StoreRefused, StoreUnavailable
 from shared.storage.keys import ML_ARTIFACTS, UPLOAD_STAGING
 from shared.storage.open import open_store
 from shared.storage.s3 import S3Store
 from shared.storage.s3_location import parse_s3_url
+from shared.storage.s3_upload import PART_BYTES
 
 pytestmark = pytest.mark.integration
 
@@ -85,3 +87,26 @@ async def test_wrong_credentials_are_refused_and_not_called_absent(s3_url: str) 
         assert not await stranger.ready()
     finally:
         await stranger.close()
+
+
+@pytest.mark.parametrize("operation", ["upload_part", "complete_multipart_upload"])
+async def test_a_server_that_goes_away_at_the_last_part_leaves_the_old_object_and_no_parts(
+    operation: str, s3: S3Store, client: Any, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, real = f"{folder}/document.json.gz", getattr(client, operation)
+
+    async def away(**asked: Any) -> Any:
+        if asked.get("PartNumber", 2) == 2:
+            raise EndpointConnectionError(endpoint_url="http://store")
+        return await real(**asked)
+
+    await s3.put(ML_ARTIFACTS, key, b"the old one")
+    monkeypatch.setattr(client, operation, away)
+
+    with pytest.raises(StoreUnavailable):
+        await s3.put(ML_ARTIFACTS, key, bytes(PART_BYTES + 1))
+
+    monkeypatch.undo()
+    assert b"".join([block async for block in s3.get(ML_ARTIFACTS, key)]) == b"the old one"
+    uploads = await client.list_multipart_uploads(Bucket=ML_ARTIFACTS)
+    assert key not in {begun["Key"] for begun in uploads.get("Uploads", [])}
