@@ -33,7 +33,8 @@ async def results(
 ) -> Response | ResultsDocument:
     """Metadata, metrics and comparison from the database; the stored document with ``include=data``."""
     service: Service = request.app.state.service
-    available = await request.app.state.store_watch.available(service.store)
+    # Only metadata say so: whoever wants data finds out.
+    available = include is None and await request.app.state.store_watch.available(service.store)
     async with service.database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         if include is None:

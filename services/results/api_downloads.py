@@ -15,7 +15,7 @@ from services.results.making import artifact, table_of
 from services.results.reading import find_result, stored_with
 from services.results.sending import begun, send_object
 from services.results.stored_document import document_reference, send_document
-from shared.database.pool import Record
+from shared.database.pool import Record, Transaction
 from shared.events.payloads import Reference
 from shared.problems import Category, ProblemError, not_found
 from shared.runtime.service import Service
@@ -130,17 +130,10 @@ async def model(
     async with service.database.transaction(caller.user_id) as transaction:
         await own_session(transaction, caller.user_id, session_id)
         row = await find_result(transaction, session_id, job_id)
-        of_dataset = await transaction.fetch_value(
-            """select dataset.metadata #> '{references,scalers}' from public.training_runs run
-               join public.training_datasets dataset on dataset.id = run.dataset_id where run.id = $1""",
-            row["run_id"],
-        )
-    if format_ == "scalers.skops":
-        if of_dataset is None:
-            raise not_found("Artifact", format_)
-        reference = Reference.model_validate(of_dataset)
-    else:
-        reference = artifact(row, {"h5": "legacy_model", "scalers": "scalers"}.get(format_ or "", "model"))
+        if format_ == "scalers.skops":
+            reference = await _scalers_of_dataset(transaction, row)
+        else:
+            reference = artifact(row, {"h5": "legacy_model", "scalers": "scalers"}.get(format_ or "", "model"))
     kept_as = reference.key.rpartition(".")[2]
     if format_ not in (None, "scalers", "scalers.skops", kept_as):
         raise ProblemError(
@@ -151,6 +144,17 @@ async def model(
         )
     name = "scalers" if format_ in ("scalers", "scalers.skops") else "model"
     return await send_object(request, service.store, reference, f"{name}_{job_id}.{kept_as}")
+
+
+async def _scalers_of_dataset(transaction: Transaction, row: Record) -> Reference:
+    reference = await transaction.fetch_value(
+        """select dataset.metadata #> '{references,scalers}' from public.training_runs run
+           join public.training_datasets dataset on dataset.id = run.dataset_id where run.id = $1""",
+        row["run_id"],
+    )
+    if reference is None:
+        raise not_found("Artifact", "scalers.skops")
+    return Reference.model_validate(reference)
 
 
 @router.api_route(f"{FILES_PATH}/{{bucket}}/{{key:path}}", methods=["GET", "HEAD"], include_in_schema=False)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from services.results.documents import ResultDocument, ResultsDocument, ServedModel
-from services.results.served import served_models
+from services.results.served import newest_best, served_models
 from shared.database.pool import Record, Transaction
 from shared.problems import not_found
 from shared.web.documents import decode_cursor, encode_cursor
@@ -60,7 +59,8 @@ async def results_of(
 async def find_result(transaction: Transaction, session_id: str, job_id: UUID | None) -> Record:
     """The stored result of one job, or of the newest run's best model. Raises a 404 problem."""
     if job_id is None:
-        job_id = await _best_job(transaction, session_id)
+        best = await newest_best(transaction, session_id)
+        job_id = UUID(next(iter(best["targets"].values()))["job_id"]) if best else None
     row = await transaction.fetch_row(
         f"""select {_COLUMNS} from public.training_results where session_id = $1 and status = 'completed'
            and ($2::uuid is null or job_id = $2) order by created_at desc limit 1""",
@@ -86,18 +86,6 @@ async def stored_with(transaction: Transaction, row: Record) -> list[Record]:
 async def results_for(transaction: Transaction, session_id: str, job_ids: list[UUID]) -> list[Record]:
     """The stored results of these jobs, or of the best model. Raises a 404 problem."""
     return [await find_result(transaction, session_id, job_id) for job_id in job_ids or (None,)]
-
-
-async def _best_job(transaction: Transaction, session_id: str) -> UUID | None:
-    best: dict[str, Any] | None = await transaction.fetch_value(
-        """select best_model from public.training_results
-           where session_id = $1 and status = 'completed' and best_model is not null
-           order by created_at desc limit 1""",
-        session_id,
-    )
-    if not best:
-        return None
-    return UUID(next(iter(best["targets"].values()))["job_id"])
 
 
 def _document(row: Record) -> ResultDocument:

@@ -49,14 +49,20 @@ async def unpin(transaction: Transaction, session_id: str) -> None:
     await transaction.execute(
         "update public.served_models set pinned = false where session_id = $1 and pinned", session_id
     )
-    best = await transaction.fetch_value(
+    best = await newest_best(transaction, session_id)
+    if best:
+        await serve_best(transaction, best)
+
+
+async def newest_best(transaction: Transaction, session_id: str) -> dict[str, Any] | None:
+    """The best model of the newest completed run, as its leaderboard has it; None where no run has completed."""
+    best: dict[str, Any] | None = await transaction.fetch_value(
         """select best_model from public.training_results
            where session_id = $1 and status = 'completed' and best_model is not null
            order by created_at desc limit 1""",
         session_id,
     )
-    if best:
-        await serve_best(transaction, best)
+    return best
 
 
 async def served_models(transaction: Transaction, session_id: str) -> list[Record]:
