@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -119,19 +119,20 @@ class Client:
 
     async def sessions(self) -> list[dict[str, Any]]:
         """All of my sessions, newest first."""
-        return await self._pages("/api/training/sessions")
+        return await self._items("/api/training/sessions")
 
     async def status(self, session_id: str) -> dict[str, Any]:
         """Phase, jobs and progress."""
         return await self.call("GET", f"/api/training/status/{session_id}")
 
     async def results(self, session_id: str) -> dict[str, Any]:
-        """Stored results' metadata and the comparison."""
-        return await self.call("GET", f"/api/training/results/{session_id}")
+        """Stored results' metadata, of all pages, and the comparison."""
+        first, *others = [page async for page in self._pages(f"/api/training/results/{session_id}")]
+        return {**first, "results": [*first["results"], *(one for page in others for one in page["results"])]}
 
     async def plots(self, session_id: str) -> list[dict[str, Any]]:
         """Names and signed URLs of the session's plots."""
-        return await self._pages(f"/api/training/visualizations/{session_id}")
+        return await self._items(f"/api/training/visualizations/{session_id}")
 
     async def download(self, path_or_url: str, target: Path, **parameters: str) -> Path:
         """Stream a file to ``target``, which gets the suffix of the answer's file name if it has none; its path."""
@@ -146,16 +147,19 @@ class Client:
                     await file.write(block)
         return target
 
-    async def _pages(self, path: str) -> list[dict[str, Any]]:
+    async def _items(self, path: str) -> list[dict[str, Any]]:
         """All entries of a paged list."""
-        found: list[dict[str, Any]] = []
+        return [item async for page in self._pages(path) for item in page["items"]]
+
+    async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
+        """One page after the other."""
         cursor: str | None = None
         while True:
             page = await self.call("GET", path, params={"cursor": cursor} if cursor else None)
-            found.extend(page["items"])
+            yield page
             cursor = page["nextCursor"]
             if cursor is None:
-                return found
+                return
 
     async def call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         """One call; its JSON answer. Repeated while Foretide is away for a moment: a key makes that harmless.
