@@ -40,6 +40,24 @@ async def insert(database: Database, table: str, **values: Any) -> UUID | None:
     return made
 
 
+async def insert_file(database: Database, owned: Owned, raw: dict[str, Any], **values: Any) -> None:
+    """A session's file, stored at that reference; ``canonical`` and what else its row says besides."""
+    await insert(
+        database,
+        "training_files",
+        session_id=owned.session_id,
+        user_id=owned.user_id,
+        file_name="a.csv",
+        file_type="input",
+        file_size=1,
+        storage_path=raw["key"],
+        sha256=raw["sha256"],
+        raw=raw,
+        analysis={},
+        **values,
+    )
+
+
 async def finished_run(
     database: Database,
     store: ObjectStore,

@@ -25,7 +25,7 @@ from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
 from tests.integration.apps import caller, running, settings_for
 from tests.integration.conftest import Owned, make_session
-from tests.integration.stored import FailingStore, finished_run, insert, listed, put
+from tests.integration.stored import FailingStore, finished_run, insert, insert_file, listed, put
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -254,20 +254,7 @@ async def test_f45_a_session_whose_deletion_the_store_cut_short_everywhere_goes_
     """In each service the objects go before the rows that name them, whichever service is cut short."""
     store, owned = await cut_short(database, tmp_path, status="completed")
     file = await put(store, TRAINING_FILES, f"{owned.user_id}/{uuid4()}/raw.csv")
-    await insert(
-        database,
-        "training_files",
-        session_id=owned.session_id,
-        user_id=owned.user_id,
-        file_name="a.csv",
-        file_type="input",
-        file_size=1,
-        storage_path=file["key"],
-        sha256=file["sha256"],
-        raw=file,
-        canonical=file,
-        analysis={},
-    )
+    await insert_file(database, owned, file, canonical=file)
     async with database.transaction() as transaction:
         await begin_deletion(transaction, owned.user_id, owned.session_id)
 

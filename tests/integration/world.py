@@ -18,7 +18,7 @@ from shared.storage.keys import (
 )
 from shared.storage.port import ObjectStore
 from tests.integration.conftest import Owned, make_session
-from tests.integration.stored import Key, finished_run, insert, listed, put
+from tests.integration.stored import Key, finished_run, insert, insert_file, listed, put
 
 
 @dataclass
@@ -35,7 +35,7 @@ async def make_world(database: Database, store: ObjectStore) -> World:
     """Every kind of row that claims objects, each with objects that are its own and objects that are nobody's."""
     owned = await make_session(database, status="completed")
     world = World(owned)
-    user, session = owned.user_id, owned.session_id
+    user = owned.user_id
 
     async def claimed(bucket: str, key: str) -> dict[str, Any]:
         world.claimed.add((bucket, key))
@@ -72,22 +72,7 @@ async def make_world(database: Database, store: ObjectStore) -> World:
     raw = await claimed(TRAINING_FILES, f"{folder}/raw.csv")
     canonical = await claimed(TRAINING_FILES, f"{folder}/canonical-1.parquet")
     await claimed(TRAINING_FILES, f"{folder}/canonical-3.parquet")
-    await insert(
-        database,
-        "training_files",
-        session_id=session,
-        user_id=user,
-        file_name="a.csv",
-        file_type="input",
-        file_size=1,
-        storage_path=raw["key"],
-        sha256=raw["sha256"],
-        raw=raw,
-        canonical=canonical,
-        analysis={},
-        reading=1,
-        last_reading=3,
-    )
+    await insert_file(database, owned, raw, canonical=canonical, reading=1, last_reading=3)
     await nobodys(TRAINING_FILES, f"{folder}/canonical.parquet", f"{folder}/canonical-2.parquet")
 
     # A forecast job: its folder is its own.

@@ -71,6 +71,15 @@ def specification(folder: Path, document: dict[str, Any], **changes: Any) -> dic
     return {**base, "outputs": None, **changes}
 
 
+def _last_rows() -> dict[str, dict[str, Any]]:
+    """The last 30 of each series, as a request has them."""
+    rows = {}
+    for one in load_and_temperature(days=40):
+        times = [moment_text(int(time)) for time in one.times[-30:]]
+        rows[f"{one.name}.csv/value"] = {"times": times, "values": one.values[-30:].tolist()}
+    return rows
+
+
 def test_beyond_the_end_of_a_session_s_own_files_every_target_is_forecast_and_written(
     two_targets: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -93,10 +102,7 @@ def test_json_rows_of_the_same_moment_give_the_same_forecast(
     two_targets: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder, document = two_targets
-    series = {}
-    for one in load_and_temperature(days=40):
-        times = [moment_text(int(time)) for time in one.times[-30:]]
-        series[f"{one.name}.csv/value"] = {"times": times, "values": one.values[-30:].tolist()}
+    series = _last_rows()
     rows = tmp_path / "rows.json"
     rows.write_bytes(orjson.dumps({"series": series}))
 
@@ -142,10 +148,8 @@ def test_a_value_beyond_what_is_computed_with_is_refused_with_the_name_of_its_in
     two_targets: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder, document = two_targets
-    series = {}
-    for one in load_and_temperature(days=40):
-        times = [moment_text(int(time)) for time in one.times[-30:]]
-        series[f"{one.name}.csv/value"] = {"times": times, "values": [1e300 if one.name == "load" else 1.0] * 30}
+    series = _last_rows()
+    series[LOAD]["values"] = [1e300] * 30
     rows = tmp_path / "rows.json"
     rows.write_bytes(orjson.dumps({"series": series}))
 
