@@ -120,6 +120,10 @@ def _service_environment(servers: LocalServers, url: str) -> dict[str, str]:
         "FORETIDE_PUBLIC_URL": url,
         "FORETIDE_SIGNING_SECRET": servers.signing_secret,
         "FORETIDE_JWT_SECRET": servers.jwt_secret,
+        "FORETIDE_ENCRYPTION_KEY": servers.encryption_key,
+        # Whoever may call these services is the one who runs them, and their receivers are on this machine, too.
+        "FORETIDE_WEBHOOK_ALLOW_HTTP": "true",
+        "FORETIDE_WEBHOOK_ALLOW_PRIVATE": "true",
         "FORETIDE_LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
     }
@@ -140,11 +144,12 @@ def _part_ports(servers: LocalServers, *, port: int, workers: int) -> dict[str, 
 def _parts(environment: Mapping[str, str], ports: Mapping[str, tuple[str, int]]) -> list[Part]:
     upstreams = {service: [f"http://127.0.0.1:{ports[target][1]}"] for service, target in API_OF_SERVICE.items()}
     gateway = {"FORETIDE_GATEWAY_UPSTREAMS": json.dumps(upstreams)}
+    notifier = {"FORETIDE_TRAINER_URL": upstreams["trainer"][0]}
     return [
         Part(
             name,
             [sys.executable, "-m", "foretide", "serve", target, "--port", str(port)],
-            {**environment, **(gateway if target == GATEWAY else {})},
+            {**environment, **{GATEWAY: gateway, "notifier": notifier}.get(target, {})},
         )
         for name, (target, port) in ports.items()
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Device = Literal["auto", "cpu", "gpu"]
+_SHORTEST_KEY = 32
 
 
 class Settings(BaseSettings):
@@ -23,8 +24,13 @@ class Settings(BaseSettings):
     """``file:///folder`` or ``s3://key:secret@host:port?region=us-east-1&tls=false``."""
     public_url: str = "http://127.0.0.1:8080"
     """Where people reach the gateway; signed URLs of the folder store start with it."""
+    trainer_url: str | None = None
+    """Where the notifier finds the trainer's API, to which it passes commands that come over the socket."""
     signing_secret: SecretStr = SecretStr("")
     """Signs download URLs of the folder store. Needed with a ``file://`` store only."""
+
+    encryption_key: SecretStr | None = None
+    """Secrets of users are encrypted with it. Of several, separated by commas, the first encrypts; all decrypt."""
 
     jwt_secret: SecretStr | None = None
     jwks_url: str | None = None
@@ -88,14 +94,37 @@ class Settings(BaseSettings):
     forecast_cache_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
     """Disk on which the trainer's API keeps the models that it forecast with."""
 
+    webhook_timeout_seconds: float = Field(default=15.0, ge=0.1, le=60.0)
+    """How long a webhook's receiver may take to answer."""
+    webhook_delays_seconds: Annotated[list[float], NoDecode] = Field(
+        default_factory=lambda: [5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0]
+    )
+    """Waiting times between attempts at a webhook; the first attempt is made at once."""
+    webhook_disable_hours: float = Field(default=120.0, gt=0)
+    """A webhook at which everything has failed for so long is made inactive."""
+    webhook_allow_http: bool = False
+    """Whether webhooks may have http:// addresses."""
+    webhook_allow_private: bool = False
+    """Whether webhooks may lead to addresses that are not public: this machine, private networks."""
+
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("cors_origins", "retry_delays_seconds"):
+        for name in ("cors_origins", "retry_delays_seconds", "webhook_delays_seconds"):
             value = values.get(name)
             if isinstance(value, str):
                 values[name] = [part.strip() for part in value.split(",") if part.strip()]
         return values
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        keys = [key.strip() for key in value.get_secret_value().split(",")] if value else []
+        if not any(keys):
+            return None
+        if any(len(key) < _SHORTEST_KEY for key in keys):
+            raise ValueError(f"a key has {_SHORTEST_KEY} characters or more: `openssl rand -hex 32` makes one")
+        return value
 
     @model_validator(mode="after")
     def _identity_is_configured(self) -> Self:

@@ -135,15 +135,17 @@ install_packages() {
     echo "$wanted" >"$stamp.$name"
 }
 
-# The official clients that the tests drive; Node and npm come with the Python packages.
+# The official clients that the tests drive, and the examples; Node and npm come with the Python packages.
 install_javascript() {
     [ "$purpose" = test ] || return 0
-    stamp=tests/javascript/node_modules/foretide-installed
-    wanted=$(cksum tests/javascript/package-lock.json)
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return 0; fi
-    echo "Installing the locked JavaScript packages of tests/javascript ..."
-    (PATH="$project/.venv/bin:$PATH" && cd tests/javascript && npm ci --silent --ignore-scripts)
-    echo "$wanted" >"$stamp"
+    for folder in tests/javascript examples; do
+        stamp=$folder/node_modules/foretide-installed
+        wanted=$(cksum "$folder/package-lock.json")
+        if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then continue; fi
+        echo "Installing the locked JavaScript packages of $folder ..."
+        (PATH="$project/.venv/bin:$PATH" && cd "$folder" && npm ci --silent --ignore-scripts)
+        echo "$wanted" >"$stamp"
+    done
 }
 
 python=$(find_python)

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from foretide.cli.console import out, problems_end_the_command
-from foretide.cli.display import LiveDisplay, metrics_table
+from foretide.cli.display import LiveDisplay, duration, metrics_table
 from foretide.cli.options import DEFAULT_DATA, DataDirectory
 from foretide.client.http import Client
 from foretide.client.run import run_session
@@ -58,8 +58,10 @@ def status(session: Session = None, data: DataDirectory = DEFAULT_DATA) -> None:
         async def run() -> None:
             async with Client(target.url, target.token) as client:
                 found = await client.status(session or await _newest(client))
+            left = "" if found["etaSeconds"] is None else f", {duration(found['etaSeconds'])} left"
             out.print(
-                f"session {found['sessionId']}: [bold]{found['phase']}[/] {found['progress']:.0f} %", highlight=False
+                f"session {found['sessionId']}: [bold]{found['phase']}[/] {found['progress']:.0f} %{left}",
+                highlight=False,
             )
             if found["problem"]:
                 out.print(f"{found['problem']['title']}: {found['problem']['detail']}", highlight=False, markup=False)

@@ -48,11 +48,11 @@ class LiveDisplay:
         data = message.data
         match message.event:
             case "dataset_generation_progress":
-                self._set("datasets", data["progress"])
+                self._set("datasets", data["progress"], _left(data, data["phase"]))
             case "dataset_generation_complete":
                 self._set("datasets", 100, f"{data['windows']} windows")
             case "training_progress" if data["phase"] != "storing":
-                self._set(_bar(data), data["progress"], _losses(data))
+                self._set(_bar(data), data["progress"], _left(data, _losses(data) or data["phase"]))
             case "model_complete":
                 self._set(_bar(data), 100, f"RMSE {_number(data['metrics'].get('rmse'))}")
             case "error":
@@ -77,6 +77,19 @@ def _losses(data: dict[str, Any]) -> str | None:
     if data.get("epoch") is None:
         return None
     return f"epoch {data['epoch']}/{data['epochs']} loss {_number(data.get('loss'))}"
+
+
+def _left(data: dict[str, Any], note: str) -> str:
+    seconds = data.get("eta_seconds")
+    return note if seconds is None else f"{note}, {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """As people say it: ``3 s``, ``2:05 min``, ``1:30 h``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
 
 
 _HEADINGS = {"mae": "MAE", "rmse": "RMSE", "mape": "MAPE %", "mase": "MASE"}

@@ -12,22 +12,6 @@ import socketio
 
 from shared.problems import Category, Problem, ProblemError
 
-EVENTS = (
-    "upload_progress",
-    "file_uploaded",
-    "dataset_generation_progress",
-    "dataset_generation_complete",
-    "training_progress",
-    "phase_update",
-    "model_complete",
-    "results_stored",
-    "results_deleted",
-    "training_complete",
-    "training_cancelled",
-    "error",
-    "session_deleted",
-    "session_purged",
-)
 _CONNECT_SECONDS = 30
 _REJOIN_SECONDS = 0.5
 
@@ -100,8 +84,7 @@ async def watch(url: str, token: str, session_id: str, *, after: int = 0) -> Asy
         tasks.append(asyncio.create_task(join_and_tell()))
 
     tasks: list[asyncio.Task[None]] = []
-    for event in EVENTS:
-        client.on(event, lambda data, name=event: receive(name, data))
+    client.on("*", receive)
     client.on("connect", on_connect)
     try:
         await client.connect(url, auth={"token": token}, wait_timeout=_CONNECT_SECONDS, retry=True)

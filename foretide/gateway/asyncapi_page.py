@@ -128,6 +128,10 @@ def _binding(document: Json, identifier: str) -> Html:
         facts.append(("Routing key", channel["address"]))
     else:
         facts.append(("Queue", amqp["queue"]["name"]))
+        facts += [(name, str(value)) for name, value in channel.get("x-queue-arguments", {}).items()]
+        consume = channel.get("x-consume", {})
+        facts += [(f"Consume with {name}", text) for name, text in consume.get("arguments", {}).items()]
+        facts += [(f"Delivered with {name}", text) for name, text in consume.get("headers", {}).items()]
     if owner:
         facts.append(("Sent by" if operation["action"] == "send" else "Carried out by", owner))
     return element(

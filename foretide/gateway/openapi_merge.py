@@ -27,7 +27,7 @@ _TAGS = {
     "dataset": "Windows, features and scalers made of the files.",
     "trainer": "Training runs, their jobs and progress.",
     "results": "Metrics, comparison, models, plots and downloads.",
-    "notifier": "The events of a session, for who missed some.",
+    "notifier": "The events of a session, for who missed some; webhooks and their log.",
 }
 
 

@@ -17,6 +17,7 @@ from foretide.gateway.headers import request_headers, response_headers
 from foretide.gateway.incoming import ClientGone, Incoming, OutgoingBody
 from foretide.gateway.problems import broken_off, too_slow, unreachable
 from foretide.gateway.routes import route_for
+from foretide.gateway.sticky import client_key
 from foretide.gateway.upstreams import SILENCE_SECONDS, Upstreams
 from shared.problems import not_found
 from shared.telemetry.logs import logger
@@ -75,7 +76,7 @@ class Proxy:
         The client library itself repeats once what may be done twice (RFC 9110 section 9.2.2), if no byte of its
         body was sent.
         """
-        for pause, url in self._upstreams.attempts(service):
+        for pause, url in self._upstreams.attempts(service, client_key(scope)):
             await asyncio.sleep(pause)
             try:
                 return await self._upstreams.session.request(

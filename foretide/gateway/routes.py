@@ -45,6 +45,7 @@ ROUTES = (
     Route("/api/training/results", RESULTS),
     Route("/api/training/visualizations", RESULTS),
     Route("/api/training/events", NOTIFIER),
+    Route("/api/training/webhooks", NOTIFIER),
     Route("/api/forecast/upload", UPLOAD, method="POST", largest_body=_FILE),
     Route("/api/forecast", UPLOAD, method="POST"),
     Route("/api/forecast", RESULTS),

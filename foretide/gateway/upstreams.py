@@ -12,6 +12,7 @@ from typing import Self
 import aiohttp
 
 from foretide.gateway.routes import SERVICES
+from foretide.gateway.sticky import in_order
 
 SILENCE_SECONDS = 300.0
 """How long a service that has the request may send nothing."""
@@ -67,16 +68,18 @@ class Upstreams:
             raise RuntimeError("the gateway is not running")
         return self._session
 
-    def attempts(self, service: str) -> Iterator[tuple[float, str]]:
+    def attempts(self, service: str, key: str | None = None) -> Iterator[tuple[float, str]]:
         """Addresses to try one after the other, each with the seconds to wait before.
 
-        All of the service's replicas, beginning with the one whose turn it is, and again, until the time is up.
+        All of the service's replicas, beginning with the one whose turn it is, or with that of the key's client where
+        there is a key, and again, until the time is up.
         """
         ends = time.monotonic() + self._connect_seconds
         for pause in chain([0.0], repeat(_PAUSE_SECONDS)):
             if pause and time.monotonic() + pause > ends:
                 return
-            first, *others = self._in_turn(service)
+            urls = self._in_turn(service) if key is None else in_order(self._addresses[service], key)
+            first, *others = urls
             yield pause, first
             yield from ((0.0, url) for url in others)
 

@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from foretide.gateway.headers import request_headers, response_headers
 from foretide.gateway.routes import NOTIFIER, service_for
+from foretide.gateway.sticky import client_key
 from foretide.gateway.upstreams import Upstreams
 from shared.telemetry.logs import logger
 
@@ -68,7 +69,7 @@ class WebSocketProxy:
         passed_on = [
             (name, value) for name, value in headers if name not in _NOT_PASSED_ON and not name.startswith(_HANDSHAKE)
         ]
-        for pause, url in self._upstreams.attempts(NOTIFIER):
+        for pause, url in self._upstreams.attempts(NOTIFIER, client_key(scope)):
             await asyncio.sleep(pause)
             try:
                 return await connect(

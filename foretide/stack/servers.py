@@ -94,6 +94,11 @@ class LocalServers:
         return self.secrets.token("signing_secret")
 
     @property
+    def encryption_key(self) -> str:
+        """Encrypts what users trust the services with."""
+        return self.secrets.token("encryption_key")
+
+    @property
     def authenticator_password(self) -> str:
         """The password of the services' login role in our own database; migrations set it."""
         return self.secrets.token("authenticator_password")

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.dataset import api
 from services.dataset.generation import command_for, fail_dataset
+from services.dataset.smaller import fewer_windows
 from services.dataset.worker import DatasetGeneration, on_session_deleted, remove_dataset_objects
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import patient, read
@@ -37,6 +38,7 @@ def create_api(settings: Settings) -> FastAPI:
             attempts=settings.job_attempts,
             command=command_for,
             fail=fail_dataset,
+            advice=fewer_windows,
         ),
     )
     service.every(

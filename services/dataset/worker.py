@@ -5,24 +5,26 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from services.dataset.generation import command_for, fail_dataset
 from services.dataset.reuse import Made, find_twin, give_up_shares, may_share, put_plot
+from services.dataset.smaller import smaller_dataset
+from services.dataset.telling import part_told, telling_of
 from shared.bus.topology import Subscription
 from shared.database.pool import Database, Record, Transaction
 from shared.delivery import outbox
-from shared.events.payloads import DatasetGenerate, DatasetsGenerated, Progress, Reference
+from shared.events.payloads import DatasetGenerate, DatasetsGenerated, Reference
 from shared.jobs import lease
 from shared.jobs.patience import patiently
 from shared.jobs.worker import ClaimLost, Job, JobKind
 from shared.problems import Problem
-from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
+from shared.runtime.telling import Telling
 from shared.series.configuration import parse_configuration
 from shared.series.fingerprint import fingerprint
 from shared.sessions.rows import move
 from shared.sessions.state import SessionStatus
+from shared.shares import TellShare, part_of
 from shared.storage.keys import TRAINING_DATASETS, TRAINING_RESULTS
 from shared.storage.port import ObjectStore
 from shared.storage.transfer import get_file, put_file
@@ -42,8 +44,10 @@ class DatasetGeneration:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._progress = ProgressSender(service.bus, source="dataset")
-        self._builds = service.children("services.dataset.build_child", what="Making the datasets")
+        self._progress = service.progress_sender("dataset")
+        self._builds = service.children(
+            "services.dataset.build_child", what="Making the datasets", advice=smaller_dataset
+        )
 
     def kind(self) -> JobKind:
         """For :class:`shared.jobs.worker.Worker`."""
@@ -65,13 +69,15 @@ class DatasetGeneration:
         configuration = parse_configuration(job.row["configuration"])
         content = fingerprint(configuration, {file_id: file.sha256 for file_id, (_, file) in files.items()})
         with tempfile.TemporaryDirectory(prefix="foretide-dataset-") as folder:
-            made = await find_twin(self._service.database, job.row, content, self._service.store, Path(folder))
-            if made is None or not await self._commit(job, made, content, began):
-                made = await self._make(job, files, Path(folder))
-                await self._commit(job, made, content, began)
+            async with telling_of(job, self._progress) as telling:
+                telling.tell("windowing", 0.0)
+                made = await find_twin(self._service.database, job.row, content, self._service.store, Path(folder))
+                if made is None or not await self._commit(job, made, content, began):
+                    made = await self._make(job, files, Path(folder), telling)
+                    await self._commit(job, made, content, began)
 
-    async def _make(self, job: Job, files: Files, folder: Path) -> Made:
-        await self._fetch(files, folder)
+    async def _make(self, job: Job, files: Files, folder: Path, telling: Telling) -> Made:
+        await self._fetch(files, folder, part_told(telling, "fetching"))
         answer = await self._builds.run(
             {
                 "configuration": job.row["configuration"],
@@ -82,12 +88,13 @@ class DatasetGeneration:
                 "folder": str(folder),
                 "memory_bytes": self._service.settings.dataset_memory_bytes,
             },
-            on_progress=lambda progress: self._report(job, progress),
+            on_progress=lambda message: part_told(telling, message["phase"])(message["fraction"]),
         )
-        self._report(job, {"progress": 90.0, "message": "storing"})
-        references = await patiently("to store a dataset", lambda: self._store(job, folder))
+        tell = part_told(telling, "storing")
+        references = await patiently("to store a dataset", lambda: self._store(job, folder, part_of(tell, 0.0, 0.9)))
         for plot in answer["plots"]:
             references[plot] = await put_plot(self._service.store, job.row, plot, folder / f"{plot}.png")
+        tell(1.0)
         return Made(job.row["storage_path"], answer["manifest"], references, answer["plots"])
 
     async def fail(self, job: Job, problem: Problem) -> None:
@@ -110,14 +117,6 @@ class DatasetGeneration:
         if not wanted:
             await self._service.store.delete_prefix(TRAINING_RESULTS, f"{job.row['session_id']}/plots/")
 
-    def _report(self, job: Job, progress: dict[str, Any]) -> None:
-        job.report(progress["progress"])
-        self._progress.send(
-            job.row["session_id"],
-            job.row["user_id"],
-            Progress(session_id=job.row["session_id"], phase="datasets", **progress),
-        )
-
     async def _files(self, job: Job) -> Files:
         async with self._service.database.transaction() as transaction:
             rows = await transaction.fetch(
@@ -126,8 +125,8 @@ class DatasetGeneration:
             )
         return {str(row["id"]): (row["file_name"], Reference.model_validate(row["canonical"])) for row in rows}
 
-    async def _fetch(self, files: Files, folder: Path) -> None:
-        for file_id, (_, file) in files.items():
+    async def _fetch(self, files: Files, folder: Path, tell: TellShare) -> None:
+        for number, (file_id, (_, file)) in enumerate(files.items(), 1):
             path = folder / f"{file_id}.parquet"
             await patiently(
                 "for an uploaded file",
@@ -135,14 +134,17 @@ class DatasetGeneration:
                     self._service.store, f.bucket, f.key, p, expected_sha256=f.sha256
                 ),
             )
+            tell(number / len(files))
 
-    async def _store(self, job: Job, folder: Path) -> dict[str, Reference]:
-        store = self._service.store
-        parts = zip(_PARTS, dataset_keys(job.row), strict=True)
-        return {
-            name: (await put_file(store, TRAINING_DATASETS, key, folder / file, content_type=content_type)).reference
-            for (name, file, content_type), key in parts
-        }
+    async def _store(self, job: Job, folder: Path, tell: TellShare) -> dict[str, Reference]:
+        references: dict[str, Reference] = {}
+        for (name, file, content_type), key in zip(_PARTS, dataset_keys(job.row), strict=True):
+            stored = await put_file(
+                self._service.store, TRAINING_DATASETS, key, folder / file, content_type=content_type
+            )
+            references[name] = stored.reference
+            tell(len(references) / len(_PARTS))
+        return references
 
     async def _commit(self, job: Job, made: Made, content: str, began: float) -> bool:
         """Record the dataset and say so; False where the one that was to be shared is gone."""
@@ -156,7 +158,7 @@ class DatasetGeneration:
                 raise ClaimLost
             await transaction.execute(
                 """update public.training_datasets set file_size_bytes = $2, total_examples = $3, storage_path = $4,
-                   fingerprint = $5, metadata = metadata || $6::jsonb where id = $1""",
+                   fingerprint = $5, metadata = (metadata - 'eta_seconds') || $6::jsonb where id = $1""",
                 job.claim.job_id,
                 made.references["dataset"].bytes,
                 made.manifest["windows"],

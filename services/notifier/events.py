@@ -6,13 +6,14 @@ from shared.database.pool import Transaction
 from shared.events.envelope import Envelope
 
 REPLAY_LIMIT = 1000
+"""Events in one answer at most."""
+REPLAY_BATCH = 200
+"""Events read at once for one who joins."""
 LARGEST_SEQUENCE = 2**63 - 1
 """What the database can count to."""
 
 
-async def events_after(
-    transaction: Transaction, session_id: str, after: int, *, limit: int = REPLAY_LIMIT
-) -> list[Envelope]:
+async def events_after(transaction: Transaction, session_id: str, after: int, *, limit: int) -> list[Envelope]:
     """Events with a number above ``after``, oldest first."""
     rows = await transaction.fetch(
         """select envelope from public.session_events where session_id = $1 and sequence > $2

@@ -1,26 +1,29 @@
-"""What a client is told when it joins: where the session stands now."""
+"""What a client is told when it joins, or asks: where the session stands now, as ``GET /api/training/status`` says."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from services.notifier.small import small
 from shared.database.pool import Record, Transaction
+from shared.sessions.status import status_of
+
+_LARGEST_BYTES = 256 * 1024
+_KEPT = {"session_id", "name", "phase", "sequence", "last_sequence", "run_id"}
 
 
 async def snapshot_of(transaction: Transaction, session: Record) -> dict[str, Any]:
-    """Phase, problem, last event's number and the newest run's jobs."""
-    jobs = await transaction.fetch(
-        """select id, model, target, status, progress, detail, metrics, error from public.training_jobs
-           where run_id = (
-               select id from public.training_runs where session_id = $1 order by number desc limit 1
-           ) and search_of is null order by position""",
-        session["session_id"],
-    )
+    """The fields of ``GET /api/training/status`` in snake_case, the session's name, and ``sequence``."""
+    standing, jobs = await status_of(transaction, session)
     return {
-        "session_id": session["session_id"],
+        **standing.model_dump(mode="json"),
         "name": session["name"],
-        "phase": session["status"],
-        "sequence": session["last_sequence"],
-        "problem": session["problem"],
-        "jobs": [{**dict(job), "id": str(job["id"])} for job in jobs],
+        "sequence": standing.last_sequence,
+        "jobs": [job.model_dump(mode="json") for job in jobs],
     }
+
+
+def shown(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The snapshot as it is sent: of some thousand jobs the first ones, and where the others are."""
+    details = f"/api/training/status/{snapshot['session_id']}"
+    return small(snapshot, _KEPT, details, largest=_LARGEST_BYTES)

@@ -1,163 +1,153 @@
-"""The Socket.IO server: who may connect, what clients may ask, what they are answered."""
+"""The Socket.IO server's border: who may connect and for how long, and an answer to every request."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import socketio
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from services.notifier.events import LARGEST_SEQUENCE
-from services.notifier.messages import SocketMessage, room_of
+from services.notifier.budgets import Budgets
+from services.notifier.connections import Connection, Connections
+from services.notifier.messages import SocketMessage
+from services.notifier.requests import Answer, Requests
 from services.notifier.rooms import Rooms
-from services.notifier.snapshot import snapshot_of
-from shared.delivery import outbox
-from shared.events.payloads import Payload, TrainingCancel, TrainingStart
-from shared.problems import Category, ProblemError, internal_problem
+from services.notifier.twin import Twin
+from shared.identity.errors import token_expired, token_missing
+from shared.problems import Category, ProblemError, invalid_request, problem_of
 from shared.runtime.service import Service
-from shared.series.configuration_fields import Real
-from shared.series.parameters.search import LONGEST_SECONDS
-from shared.sessions.rows import own_session
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import continue_trace, current_trace_id
 
 log = logger(__name__)
 
-Answer = dict[str, Any]
-
-
-class Ask(BaseModel):
-    """What a client sends with a request."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    session_id: str = Field(min_length=1, max_length=128)
-    after: int | None = Field(default=None, ge=0, le=LARGEST_SEQUENCE)
-    models: list[dict[str, Any]] | None = Field(default=None, max_length=50)
-    time_limit_seconds: Real | None = Field(default=None, ge=1, le=LONGEST_SECONDS)
+WARNING_SECONDS = 60.0
+"""So long before its token's end a client is told, to send a newer one."""
+_LARGEST_AT_WORK = 16
+"""Requests of one client that are worked on at a time."""
 
 
 class Sockets:
-    """Binds the requests of contracts section 2 to a Socket.IO server."""
+    """Binds connections, rooms and requests to a Socket.IO server."""
 
-    def __init__(self, service: Service, server: socketio.AsyncServer) -> None:
+    def __init__(self, service: Service, server: socketio.AsyncServer, twin: Twin) -> None:
         self._service = service
-        self._server = server
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._ending: set[asyncio.Task[None]] = set()
-        self.rooms = Rooms(service.database, self.emit)
+        self.connections = Connections(
+            server, warning_seconds=WARNING_SECONDS, on_expiring=self._expiring, on_expired=self._expired
+        )
+        self.rooms = Rooms(service.database, self.connections)
+        self._budgets = Budgets(service.fair_use)
+        self._requests = Requests(service, self.connections, self.rooms, twin).by_name
         server.on("connect", self._connect)
         server.on("disconnect", self._disconnect)
-        for name, answer in (
-            ("join_session", self._join),
-            ("leave_session", self._leave),
-            ("get_status", self._status),
-            ("start_training", self._start),
-            ("cancel_training", self._cancel),
-        ):
-            server.on(name, self._answering(name, answer))
+        server.on("*", self._answer)
 
-    async def emit(self, message: SocketMessage, to: str) -> None:
-        """Send to a room or a client of this replica."""
-        await self._server.emit(message.event, message.data, to=to)
+    async def _connect(self, client: str, *given: Any) -> Answer | None:
+        if self.connections.find(client) is not None:
+            # A request of this name: the library would take it for a connection.
+            return _refused(_unknown("connect", list(self._requests)))
+        await self._admit(client, given[1] if len(given) > 1 else None)
+        return None
 
-    async def _connect(self, client: str, _: dict[str, Any], auth: Any = None) -> None:
+    async def _admit(self, client: str, auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
         try:
             if not isinstance(token, str) or not token:
-                raise ProblemError(
-                    Category.UNAUTHORIZED,
-                    title="A token is needed",
-                    detail="Connect with auth: {token: <jwt>}.",
-                    recovery=["Sign in, or take the token from `foretide token`."],
-                )
+                raise token_missing()
             caller = await self._service.verifier.verify(token)
+            if not self.connections.is_open(client):
+                # It left while its token was verified, and will not be said to have gone.
+                raise token_missing()
         except ProblemError as error:
-            raise socketio.exceptions.ConnectionRefusedError(
-                "unauthorized", error.problem.model_dump(mode="json", exclude_none=True)
-            ) from error
-        await self._server.save_session(client, {"user_id": str(caller.user_id)})
-        seconds = max(0.0, (caller.expires_at - datetime.now(UTC)).total_seconds())
-        self._timers[client] = asyncio.get_running_loop().call_later(seconds, self._expire, client)
+            raise socketio.exceptions.ConnectionRefusedError("unauthorized", _shown(error)) from error
+        connection = self.connections.add(client, caller, token)
+        # Once the library has told the client that it is connected.
+        expires_at = {"expires_at": caller.expires_at.isoformat()}
+        asyncio.get_running_loop().call_soon(self._tell, connection, "connected", expires_at)
 
-    def _expire(self, client: str) -> None:
-        """The token's time is over: the connection ends, and a client with a fresh one comes back."""
-        self._ending.add(task := asyncio.create_task(self._server.disconnect(client)))
-        task.add_done_callback(self._ending.discard)
+    async def _disconnect(self, client: str, *_: Any) -> Answer | None:
+        if not self.connections.is_leaving(client):
+            return _refused(_unknown("disconnect", list(self._requests)))
+        self.connections.remove(client)
+        self.rooms.leave_all(client)
+        return None
 
-    async def _disconnect(self, client: str, *_: Any) -> None:
-        if timer := self._timers.pop(client, None):
-            timer.cancel()
-        self.rooms.leave(client)
+    def _expiring(self, connection: Connection) -> None:
+        data = {
+            "expires_at": connection.caller.expires_at.isoformat(),
+            "seconds": WARNING_SECONDS,
+            "recovery": ["Send refresh_token {token} with a newer one to stay connected."],
+        }
+        self._tell(connection, "token_expiring", data)
 
-    def _answering(
-        self, name: str, answer: Callable[[str, UUID, Ask], Awaitable[Answer]]
-    ) -> Callable[..., Awaitable[Answer]]:
+    def _expired(self, connection: Connection) -> None:
+        """The token's time is over: the connection says so and ends; a client with a newer one may come back."""
+        self._tell(connection, "error", {"problem": _shown(token_expired())})
+        self.connections.end(connection.id)
+
+    def _tell(self, connection: Connection, event: str, data: dict[str, Any]) -> None:
+        common = {"session_id": None, "sequence": None, "time": datetime.now(UTC).isoformat()}
+        self.connections.send(connection.id, self.connections.frame(SocketMessage(event, {**common, **data})))
+
+    async def _answer(self, name: str, client: str, *data: Any) -> Answer | None:
         """Every request is answered: ``{ok: true, …}`` or ``{ok: false, problem}``."""
-
-        async def handle(client: str, data: Any = None) -> Answer:
+        connection = self.connections.find(client)
+        if connection is None or not self.connections.keeps_up(client):
+            # The client has gone, or does not read its answers.
+            return None
+        connection.requests_at_work += 1
+        try:
             with continue_trace(None):
-                try:
-                    user_id = UUID((await self._server.get_session(client))["user_id"])
-                    (await self._service.fair_use.ask(user_id)).check()
-                    return {"ok": True, **await answer(client, user_id, Ask.model_validate(data))}
-                except ValidationError as error:
-                    fault = error.errors()[0]
-                    where = ".".join(str(part) for part in fault["loc"]) or "the message"
-                    problem = ProblemError(
-                        Category.DATA_VALIDATION,
-                        title="The request is not as expected",
-                        detail=f"{name}: {where}: {fault['msg']}",
-                        recovery=["Send an object with session_id."],
-                    ).problem
-                except ProblemError as error:
-                    problem = error.problem
-                except Exception:
-                    log.exception("socket request broke", request=name)
-                    problem = internal_problem(current_trace_id())
-                return {"ok": False, "problem": problem.model_dump(mode="json", exclude_none=True)}
+                return await self._attempt(connection, name, data)
+        finally:
+            connection.requests_at_work -= 1
 
-        return handle
+    async def _attempt(self, connection: Connection, name: str, data: tuple[Any, ...]) -> Answer:
+        try:
+            if connection.requests_at_work > _LARGEST_AT_WORK:
+                raise _too_many_at_once()
+            request = self._requests.get(name)
+            if request is None:
+                raise _unknown(name, list(self._requests))
+            ask = request.ask.model_validate(data[0] if data else None)
+            async with connection.turn if request.in_turn else nullcontext():
+                if request.counted:
+                    await self._budgets.take(connection.caller.user_id)
+                return {"ok": True, **await request.answer(connection, ask)}
+        except ValidationError as error:
+            return _refused(invalid_request(error.errors()))
+        except ProblemError as error:
+            return _refused(error)
+        except Exception as error:
+            log.exception("socket request broke", request=name)
+            return _refused(error)
 
-    async def _join(self, client: str, user_id: UUID, ask: Ask) -> Answer:
-        snapshot = await self._snapshot(user_id, ask.session_id)
-        sequence = await self.rooms.join(
-            client,
-            ask.session_id,
-            ask.after,
-            enter=lambda: self._server.enter_room(client, room_of(ask.session_id)),
-        )
-        return {"snapshot": snapshot, "sequence": sequence}
 
-    async def _leave(self, client: str, _: UUID, ask: Ask) -> Answer:
-        self.rooms.leave(client, ask.session_id)
-        await self._server.leave_room(client, room_of(ask.session_id))
-        return {}
+def _refused(error: Exception) -> Answer:
+    return {"ok": False, "problem": _shown(error)}
 
-    async def _status(self, _: str, user_id: UUID, ask: Ask) -> Answer:
-        return {"status": await self._snapshot(user_id, ask.session_id)}
 
-    async def _start(self, _: str, user_id: UUID, ask: Ask) -> Answer:
-        await self._command(user_id, TrainingStart(**ask.model_dump(exclude={"after"})))
-        return {"status": "training_started"}
+def _shown(error: Exception) -> dict[str, Any]:
+    return problem_of(error, current_trace_id()).model_dump(mode="json", exclude_none=True)
 
-    async def _cancel(self, _: str, user_id: UUID, ask: Ask) -> Answer:
-        await self._command(user_id, TrainingCancel(session_id=ask.session_id))
-        return {"status": "cancelling"}
 
-    async def _snapshot(self, user_id: UUID, session_id: str) -> Answer:
-        async with self._service.database.transaction(user_id) as transaction:
-            return await snapshot_of(transaction, await own_session(transaction, user_id, session_id))
+def _unknown(name: str, known: list[str]) -> ProblemError:
+    return ProblemError(
+        Category.NOT_FOUND,
+        title="There is no such request",
+        detail=f"{name[:64]!r} is none of {', '.join(known)}.",
+        recovery=["Choose one of these names."],
+    )
 
-    async def _command(self, user_id: UUID, command: TrainingStart | TrainingCancel) -> None:
-        async with self._service.database.transaction(user_id) as transaction:
-            await own_session(transaction, user_id, command.session_id)
-            async with transaction.as_service():
-                payload: Payload = command
-                await outbox.record(
-                    transaction, payload, source="notifier", session_id=command.session_id, user_id=user_id
-                )
+
+def _too_many_at_once() -> ProblemError:
+    return ProblemError(
+        Category.RATE_LIMITED,
+        title="Too many requests at once",
+        detail=f"This connection has {_LARGEST_AT_WORK} requests that are not answered yet.",
+        recovery=["Wait for the answers before asking more."],
+        retryable=True,
+    )

@@ -16,6 +16,7 @@ from services.results.reconciliation.reconcile import reconcile
 from services.results.removal import finish_removals, on_session_deleted
 from services.results.retention import Rule
 from services.results.retirement import finish_retirements, retire_runs
+from services.results.smaller import less_at_once
 from services.results.store_watch import StoreWatch
 from shared.bus.topology import Subscription
 from shared.delivery.inbox import handled_once, patient, read
@@ -31,7 +32,7 @@ _HOUR = 3600.0
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application of ``foretide serve results``."""
     service = Service("results", settings)
-    children = service.children("services.results.child", what="Making files of the results")
+    children = service.children("services.results.child", what="Making files of the results", advice=less_at_once)
     filing = Filing(service, children)
     service.bus.subscribe(SUBSCRIPTION, patient(filing.handle), prefetch=_FILED_AT_ONCE, give_up=filing.give_up)
     failed = Subscription("results", "model.failed", "event")

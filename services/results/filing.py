@@ -14,16 +14,17 @@ from uuid import UUID
 
 from services.results.closing import close_if_ended
 from services.results.removal import remove_everything
+from services.results.telling import FilingTold
 from shared.bus.topology import Subscription
 from shared.database.pool import Record, Transaction
 from shared.delivery import outbox
 from shared.delivery.inbox import first_time, handled, read
 from shared.events.envelope import Envelope
-from shared.events.payloads import ModelTrained, Progress, Reference, ResultsStored
-from shared.problems import Problem, ProblemError, internal_problem
+from shared.events.payloads import ModelTrained, Reference, ResultsStored
+from shared.problems import Problem, ProblemError, problem_of
 from shared.runtime.child import Children
-from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
+from shared.shares import TellShare
 from shared.storage.keys import TRAINING_RESULTS
 from shared.storage.transfer import get_file, put_file
 from shared.telemetry.logs import logger
@@ -46,7 +47,7 @@ class Filing:
 
     def __init__(self, service: Service, children: Children) -> None:
         self._service = service
-        self._progress = ProgressSender(service.bus, source="results")
+        self._told = FilingTold(service.progress_sender("results"))
         self._children = children
 
     async def handle(self, envelope: Envelope) -> None:
@@ -62,10 +63,11 @@ class Filing:
         if row["status"] in ("completed", "deleting"):
             return
         try:
-            stored = await self._store(row, event)
+            async with self._told.of(event, row["user_id"]) as tell:
+                stored = await self._store(row, event, tell)
         except ProblemError as error:
             if error.retryable:
-                await self._mark_failed(row, error.problem, resumes=True)
+                await self._mark_failed(row, problem_of(error, current_trace_id()), resumes=True)
             raise
         if not await self._commit(envelope, row, event, stored):
             await self._service.store.delete_many(TRAINING_RESULTS, [entry["key"] for entry in stored.values()])
@@ -73,7 +75,7 @@ class Filing:
     async def give_up(self, envelope: Envelope, error: BaseException) -> None:
         """The message became a dead letter: the model is kept, its results are marked failed, the run can end."""
         event = read(envelope, ModelTrained)
-        problem = error.problem if isinstance(error, ProblemError) else internal_problem(current_trace_id())
+        problem = problem_of(error, current_trace_id())
         async with self._service.database.transaction() as transaction:
             row = await transaction.fetch_row("select * from public.training_results where job_id = $1", event.job_id)
         if row is not None:
@@ -106,15 +108,15 @@ class Filing:
                 moment += timedelta(seconds=1)
             return row
 
-    async def _store(self, row: Record, event: ModelTrained) -> dict[str, Any]:
+    async def _store(self, row: Record, event: ModelTrained, tell: TellShare) -> dict[str, Any]:
         """The table first: it is the primary copy, and what is lost after it can be made from it."""
-        self._tell(row, event, 10.0)
         with tempfile.TemporaryDirectory(prefix="foretide-results-") as temporary:
             folder = Path(temporary)
             await self._fetch(event, folder)
             asked = {"work": "results", "folder": temporary, "event": event.model_dump(mode="json")}
             await self._children.run(asked)
-            self._tell(row, event, 60.0)
+            # Not earlier: what the trainer told last may still have waited for its turn.
+            tell(0.6)
             stem = row["results_file_path"].removesuffix(".json.gz")
             model = next(folder.glob("model.*"))
             places = {
@@ -125,11 +127,11 @@ class Filing:
             for name in PLOTS:
                 key = f"{event.session_id}/plots/{event.job_id}/{name}.png"
                 places[name] = (folder / f"{name}.png", key, "image/png")
-            stored = {}
+            stored: dict[str, Any] = {}
             for name, (path, key, content_type) in places.items():
                 written = await put_file(self._service.store, TRAINING_RESULTS, key, path, content_type=content_type)
                 stored[name] = written.reference.model_dump(mode="json")
-        self._tell(row, event, 100.0)
+                tell(0.6 + 0.4 * len(stored) / len(places))
         return stored
 
     async def _fetch(self, event: ModelTrained, folder: Path) -> None:
@@ -201,20 +203,6 @@ class Filing:
                 row["id"],
                 {"resumes": resumes, "problem": problem.model_dump(mode="json")},
             )
-
-    def _tell(self, row: Record, event: ModelTrained, percent: float) -> None:
-        self._progress.send(
-            event.session_id,
-            row["user_id"],
-            Progress(
-                session_id=event.session_id,
-                phase="storing",
-                progress=percent,
-                job_id=event.job_id,
-                model=event.model,
-                target=event.target,
-            ),
-        )
 
 
 async def _row(transaction: Transaction, job_id: UUID) -> Record | None:

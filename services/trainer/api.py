@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from services.trainer.documents import CancelAccepted, StatusDocument, TrainingAccepted, TrainModels
+from services.trainer.documents import CancelAccepted, JobStatus, StatusDocument, TrainingAccepted, TrainModels
 from services.trainer.runs import cancel, start_run
-from services.trainer.status import status_of
 from shared.runtime.service import Service
 from shared.sessions.rows import own_session
+from shared.sessions.status import status_of
 from shared.web.authentication import CurrentCaller
 from shared.web.idempotency import OnceOnly
 
@@ -70,4 +70,5 @@ async def status(request: Request, caller: CurrentCaller, session_id: SessionId)
     service: Service = request.app.state.service
     async with service.database.transaction(caller.user_id) as transaction:
         session = await own_session(transaction, caller.user_id, session_id)
-        return await status_of(transaction, session)
+        standing, jobs = await status_of(transaction, session)
+    return StatusDocument(**dict(standing), jobs=[JobStatus(**dict(job)) for job in jobs])

@@ -13,6 +13,7 @@ from services.trainer.handlers import (
     on_training_cancel,
     on_training_start,
 )
+from services.trainer.memory import smaller_job
 from services.trainer.outcomes import command_for
 from services.trainer.overdue import end_overdue
 from services.trainer.remains import ENDED, remove_remains_of_job
@@ -62,6 +63,7 @@ def create_api(settings: Settings) -> FastAPI:
             attempts=settings.job_attempts,
             command=command_for,
             fail=fail_job,
+            advice=smaller_job,
         ),
     )
     service.every(settings.sweep_seconds, "runs whose time is over", lambda: end_overdue(database))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.problems import Category, Problem, ProblemError, internal_problem
+from services.trainer.memory import out_of_memory
+from shared.problems import Problem, internal_problem
 from shared.runtime.child_process import ChildProcess
 from shared.settings import Device
 from shared.telemetry.logs import logger
@@ -52,7 +53,9 @@ class Outcome:
     late: bool = False
 
 
-async def follow(child: ChildProcess, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+async def follow(
+    child: ChildProcess, specification: Specification, on_message: Callable[[dict[str, Any]], None]
+) -> Outcome:
     """The outcome of the job that it was given, with all that it says on the way."""
     while (message := await child.read()) is not None:
         match message["type"]:
@@ -64,18 +67,18 @@ async def follow(child: ChildProcess, on_message: Callable[[dict[str, Any]], Non
                 on_message(message)
     code = await child.exit_code()
     log.error("training child died", returncode=code, output=await child.output())
-    return died_of(code)
+    return died_of(code, specification)
 
 
-def died_of(code: int | None) -> Outcome:
+def died_of(code: int | None, specification: Specification) -> Outcome:
     """Of a process that ended without an outcome, with this exit code; None: killed, and whoever knew how was, too."""
     if code is not None and code >= 0:
         return Outcome(problem=internal_problem(current_trace_id()))
     how = "ended from outside" if code is None else f"ended by signal {-code}"
-    problem = ProblemError(
-        Category.RESOURCE_EXHAUSTION,
+    problem = out_of_memory(
+        specification.model,
+        specification.manifest_path,
         title="The training process died",
         detail=f"The job's process was {how} before it had a result; most often memory ran out.",
-        recovery=["Lower batch_size, units or layers.", "Use fewer windows.", "Give the worker more memory."],
     ).problem
     return Outcome(problem=problem, killed=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from shared.series.configuration_fields import Real
 from shared.series.parameters.search import LONGEST_SECONDS
+from shared.sessions import status
 from shared.web.documents import Document
 
 
@@ -36,30 +36,11 @@ class CancelAccepted(Document):
     session_id: str
 
 
-class JobStatus(Document):
+class JobStatus(status.JobStatus, Document):
     """One model on one target."""
 
-    job_id: UUID
-    model: str
-    target: str
-    status: str
-    progress: float
-    attempt: int
-    detail: dict[str, Any]
-    metrics: dict[str, Any] | None
-    problem: dict[str, Any] | None
 
-
-class StatusDocument(Document):
+class StatusDocument(status.SessionStanding, Document):
     """Where a session stands: its phase, its newest run's jobs, and the number of its last event."""
 
-    session_id: str
-    phase: str
-    run_id: UUID | None
-    run_number: int | None
-    deadline: datetime | None = Field(description="When the run's limit of time is over; null without one.")
-    progress: float = Field(description="Percent of the phase, over all its jobs.")
-    eta_seconds: float | None
     jobs: list[JobStatus]
-    last_sequence: int
-    problem: dict[str, Any] | None

@@ -10,12 +10,13 @@ from shared.delivery import outbox
 from shared.events.envelope import Envelope
 from shared.events.payloads import DatasetsGenerated, TrainingCancel, TrainingFailed, TrainingStart
 from shared.jobs import lease
-from shared.problems import Category, Problem, ProblemError
+from shared.problems import Category, Problem, ProblemError, problem_of
 from shared.sessions.rows import move, own_session
 from shared.sessions.state import SessionStatus
 from shared.storage.keys import ML_ARTIFACTS
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
@@ -67,7 +68,7 @@ async def _start(
     except ProblemError as error:
         if error.retryable:
             raise
-        await _tell_refusal(transaction, user_id, session, error.problem, promised=promised)
+        await _tell_refusal(transaction, user_id, session, problem_of(error, current_trace_id()), promised=promised)
 
 
 async def _tell_refusal(

@@ -77,7 +77,7 @@ class ChildRunner:
         try:
             child = await self._nursery.child()
         except Died as died:
-            return died_of(died.code)
+            return died_of(died.code, specification)
         try:
             child.give(asdict(specification))
             return await self._follow(child, specification, on_message)
@@ -88,7 +88,7 @@ class ChildRunner:
         """The folds of a back-test, evaluation and saving, which follow the model's own fit, are not ended."""
         limit = specification.seconds_left
         if limit is None:
-            return await follow(child, on_message)
+            return await follow(child, specification, on_message)
 
         def hear(message: dict[str, Any]) -> None:
             if message["type"] == "fitted":
@@ -98,7 +98,7 @@ class ChildRunner:
         grace = max(self._least_grace, _GRACE_SHARE * limit)
         try:
             async with asyncio.timeout(limit + grace) as timeout:
-                return await follow(child, hear)
+                return await follow(child, specification, hear)
         except TimeoutError:
             if not timeout.expired():
                 raise

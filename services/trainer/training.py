@@ -13,7 +13,6 @@ from services.trainer.models.base import (
     Forecaster,
     History,
     TrainingData,
-    seconds_left,
     share_of_time,
 )
 from services.trainer.models.checkpoint import CheckpointFile
@@ -54,7 +53,6 @@ class Training:
     send: Send
     deadline: float | None = None
     checkpoints: CheckpointFile | None = None
-    began: float = field(default_factory=time.monotonic)
     longest: float = field(default=0.0, init=False)
     before: float = field(default=0.0, init=False)
 
@@ -91,17 +89,16 @@ class Training:
         return True
 
     def _tell_end(self, number: int) -> None:
+        """Also of a fit that ended early, or told nothing on the way."""
+        self.send({"type": "progress", "phase": "training", "fraction": (number + 1) / self.fits})
         if number == self.fits - 1:
             self.send({"type": "progress", "phase": "evaluation", "fraction": 0.0})
 
     def _progress(self, epoch: Epoch, number: int) -> dict[str, Any]:
-        share = (number + epoch.share) / self.fits
-        alone = self.fits == 1
-        left = epoch.eta_seconds if alone else seconds_left(time.monotonic() - self.began, share)
-        return progress_of(epoch, share, left)
+        return progress_of(epoch, (number + epoch.share) / self.fits)
 
 
-def progress_of(epoch: Epoch, share: float, eta_seconds: float | None) -> dict[str, Any]:
+def progress_of(epoch: Epoch, share: float) -> dict[str, Any]:
     """The message that tells of an epoch, where that share of all training is done."""
     return {
         "type": "progress",
@@ -111,7 +108,6 @@ def progress_of(epoch: Epoch, share: float, eta_seconds: float | None) -> dict[s
         "epochs": epoch.epochs,
         "loss": epoch.loss,
         "val_loss": epoch.val_loss,
-        "eta_seconds": eta_seconds,
     }
 
 

@@ -17,17 +17,17 @@ from services.trainer.remains import attempt_folder, remove_remains_of_attempt
 from services.trainer.runner import ChildRunner
 from services.trainer.runs import fail_job
 from services.trainer.search.execution import TrialExecution
-from services.trainer.search.rows import after_search, is_trial, search_behind
+from services.trainer.search.rows import is_trial, search_behind
+from services.trainer.telling import ModelTelling
 from shared.bus.topology import Subscription
 from shared.database.pool import Transaction
 from shared.delivery import outbox
 from shared.ending import end_tasks
-from shared.events.payloads import ModelTrain, ModelTrained, Progress, Reference
+from shared.events.payloads import ModelTrain, ModelTrained, Reference
 from shared.jobs import lease
 from shared.jobs.patience import patiently
 from shared.jobs.worker import ClaimLost, Job, JobKind
 from shared.problems import Problem, ProblemError
-from shared.runtime.progress import ProgressSender
 from shared.runtime.service import Service
 from shared.settings import Device
 from shared.storage.keys import ML_ARTIFACTS
@@ -38,8 +38,6 @@ log = logger(__name__)
 
 SUBSCRIPTION = Subscription("trainer", "model.train", "command")
 
-_PHASE_SHARE = {"training": (0.0, 85.0), "evaluation": (85.0, 95.0), "saving": (95.0, 97.0)}
-
 
 class ModelTraining:
     """How a trainer worker does its kind of job; ``runner`` owns the child processes."""
@@ -48,7 +46,7 @@ class ModelTraining:
         self._service = service
         self._runner = runner
         self._threads, self._device = threads, device
-        self._progress = ProgressSender(service.bus, source="trainer")
+        self._progress = service.progress_sender("trainer")
         self._trials = TrialExecution(service, runner, self._progress, threads=threads, device=device)
 
     def kind(self) -> JobKind:
@@ -70,17 +68,17 @@ class ModelTraining:
             await self._trials.execute(job)
             return
         with tempfile.TemporaryDirectory(prefix="foretide-training-") as folder:
-            specification = await self._prepare(job, Path(folder))
-            outcome = await self._train(job, specification)
-            if outcome.problem is not None:
-                raise ProblemError.of(outcome.problem)
-            self._report(job, {"phase": "saving", "fraction": 1.0})
-            artifacts = await patiently(
-                "to store a model", lambda: self._store(job, Path(specification.output_directory))
-            )
+            async with ModelTelling(job, self._progress) as telling:
+                telling.tell_part("training", 0.0)
+                specification = await self._prepare(job, Path(folder))
+                outcome = await self._train(job, specification, telling)
+                if outcome.problem is not None:
+                    raise ProblemError.of(outcome.problem)
+                output = Path(specification.output_directory)
+                artifacts = await patiently("to store a model", lambda: self._store(job, output, telling))
         await patiently("to record a model", lambda: self._commit(job, outcome.metrics, outcome.summary, artifacts))
 
-    async def _train(self, job: Job, specification: Specification) -> Outcome:
+    async def _train(self, job: Job, specification: Specification, telling: ModelTelling) -> Outcome:
         """Run it; its checkpoints are stored on the way, and the last one before this is cancelled is, too."""
         service = self._service
         assert specification.checkpoint_path is not None
@@ -90,7 +88,7 @@ class ModelTraining:
         def hear(message: dict[str, Any]) -> None:
             match message["type"]:
                 case "progress":
-                    self._report(job, message)
+                    telling.hear(message)
                 case "checkpoint":
                     uploads.note(message["epoch"])
                 case "checkpoint refused":
@@ -143,25 +141,10 @@ class ModelTraining:
             seconds_left=await patiently("for a job's time", lambda: seconds_left(self._service.database, job.claim)),
         )
 
-    def _report(self, job: Job, progress: dict[str, Any]) -> None:
-        low, high = _PHASE_SHARE[progress["phase"]]
-        percent = after_search(job.row, low + (high - low) * float(progress["fraction"]))
-        told = {k: progress.get(k) for k in ("epoch", "epochs", "loss", "val_loss", "eta_seconds")}
-        job.report(percent, phase=progress["phase"], **{k: v for k, v in told.items() if v is not None})
-        message = Progress(
-            session_id=job.row["session_id"],
-            phase="evaluation" if progress["phase"] == "evaluation" else "training",
-            progress=job.progress,
-            job_id=job.claim.job_id,
-            model=job.row["model"],
-            target=job.row["target"],
-            **told,
-        )
-        self._progress.send(job.row["session_id"], job.row["user_id"], message)
-
-    async def _store(self, job: Job, output: Path) -> dict[str, Reference]:
+    async def _store(self, job: Job, output: Path, telling: ModelTelling) -> dict[str, Reference]:
         artifacts: dict[str, Reference] = {}
-        for path in sorted(output.iterdir()):
+        paths = sorted(output.iterdir())
+        for number, path in enumerate(paths, 1):
             content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
             info = await put_file(
                 self._service.store,
@@ -171,6 +154,7 @@ class ModelTraining:
                 content_type=content_type,
             )
             artifacts[path.stem] = info.reference
+            telling.tell_part("storing", number / len(paths))
         return artifacts
 
     async def _commit(

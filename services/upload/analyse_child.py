@@ -9,8 +9,11 @@ from shared.analysis.document import AnalysisOverrides
 from shared.runtime.child import Report, serve
 
 
-def analyse(specification: dict[str, Any], _: Report) -> dict[str, Any]:
-    """Analyse ``csv`` and write the canonical copy to ``parquet``; the analysis as JSON-able data."""
+def analyse(specification: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Analyse ``csv`` and write the canonical copy to ``parquet``; the analysis as JSON-able data.
+
+    Reports the share that is done.
+    """
     # With Polars, which starts threads as it is imported: not before the process was copied.
     from shared.analysis.analyse import analyse_file
 
@@ -19,6 +22,7 @@ def analyse(specification: dict[str, Any], _: Report) -> dict[str, Any]:
         file_name=specification["file_name"],
         parquet_path=Path(specification["parquet"]),
         overrides=AnalysisOverrides.model_validate(specification["overrides"]),
+        tell=lambda share: report({"share": share}),
     )
     return analysis.model_dump(mode="json")
 

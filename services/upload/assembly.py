@@ -13,13 +13,16 @@ from uuid import UUID, uuid4
 
 from services.upload.chunks import find_upload
 from services.upload.reading import FileReader
+from services.upload.telling import FileShares
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.payloads import FileRejected, Reference
-from shared.problems import Category, Problem, ProblemError
+from shared.problems import Category, Problem, ProblemError, problem_of
+from shared.shares import TellShare
 from shared.storage.keys import TRAINING_FILES, UPLOAD_STAGING
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
@@ -63,12 +66,13 @@ async def _assemble(database: Database, reader: FileReader, upload: Record, turn
     store = reader.store
     keeping = asyncio.create_task(_keep_turn(database, upload, turn))
     try:
-        outcome = await _build(database, reader, upload)
+        async with reader.told.of_upload(upload["user_id"], upload["upload_id"], upload["file_name"]) as tell:
+            outcome = await _build(database, reader, upload, tell)
     except ProblemError as error:
         if error.retryable:
             await _give_turn_back(database, upload, turn)
             raise
-        await _reject(database, store, upload, turn, error.problem)
+        await _reject(database, store, upload, turn, problem_of(error, current_trace_id()))
         return
     except BaseException:
         await asyncio.shield(_give_turn_back(database, upload, turn))
@@ -117,17 +121,19 @@ async def remove_staging(database: Database, store: ObjectStore, upload: Record)
         )
 
 
-async def _build(database: Database, reader: FileReader, upload: Record) -> tuple[dict[str, Any], ...]:
+async def _build(
+    database: Database, reader: FileReader, upload: Record, tell: FileShares
+) -> tuple[dict[str, Any], ...]:
     """Raw object, canonical Parquet and analysis; their references as stored."""
     async with database.transaction() as transaction:
         chunks = await transaction.fetch(
-            """select key, sha256 from public.upload_chunks
+            """select key, sha256, size from public.upload_chunks
                where user_id = $1 and upload_id = $2 order by chunk_index""",
             upload["user_id"],
             upload["upload_id"],
         )
     folder = f"{upload['user_id']}/{upload['storage_id']}"
-    stream = _joined(reader.store, chunks)
+    stream = _joined(reader.store, chunks, tell.upload)
     stored = await reader.store.put(TRAINING_FILES, f"{folder}/raw.csv", stream, content_type="text/csv")
     raw = stored.reference
     _verify_whole(upload, raw)
@@ -136,14 +142,20 @@ async def _build(database: Database, reader: FileReader, upload: Record) -> tupl
         file_name=upload["file_name"],
         overrides=upload["overrides"],
         canonical_key=f"{folder}/canonical.parquet",
+        tell=tell.analysis,
     )
     return raw.model_dump(mode="json"), canonical.model_dump(mode="json"), analysis
 
 
-async def _joined(store: ObjectStore, chunks: list[Record]) -> AsyncIterator[bytes]:
+async def _joined(store: ObjectStore, chunks: list[Record], tell: TellShare) -> AsyncIterator[bytes]:
+    size, copied = sum(chunk["size"] for chunk in chunks), 0
+    tell(0.0)
     for chunk in chunks:
         async for part in store.get(UPLOAD_STAGING, chunk["key"], expected_sha256=chunk["sha256"]):
             yield part
+            copied += len(part)
+            tell(copied / max(size, 1))
+    tell(1.0)
 
 
 def _verify_whole(upload: Record, raw: Reference) -> None:

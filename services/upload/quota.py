@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from uuid import UUID
 
 from shared.database.pool import Transaction
@@ -25,11 +26,14 @@ async def check_quota(transaction: Transaction, user_id: UUID, file_name: str, m
         title="Your storage is full",
         detail=f"{file_name!r} needs {more} bytes more; {used} of your quota of {quota} are used.",
         user_message=f"{file_name} does not fit: {_gigabytes(used)} of {_gigabytes(quota)} are used.",
-        recovery=["Delete sessions that you need no more.", "Give up uploads that you will not finish."],
+        recovery=[
+            f"Delete sessions that you need no more: {_gigabytes(used + more - quota)} have to go.",
+            "Give up uploads that you will not finish.",
+        ],
         technical_details={"quota_bytes": quota, "used_bytes": used, "requested_bytes": more},
         status=413,
     )
 
 
 def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.2f} GB"
+    return f"{math.ceil(count / 1e7) / 100:.2f} GB"

@@ -55,12 +55,14 @@ async def read_again(
     folder = raw.key.rpartition("/")[0]
     key = f"{folder}/canonical-{number}.parquet"
     try:
-        canonical, analysis = await reader.read(
-            raw,
-            file_name=file["file_name"],
-            overrides=overrides.model_dump(mode="json"),
-            canonical_key=key,
-        )
+        async with reader.told.of_reading(file, number) as tell:
+            canonical, analysis = await reader.read(
+                raw,
+                file_name=file["file_name"],
+                overrides=overrides.model_dump(mode="json"),
+                canonical_key=key,
+                tell=tell,
+            )
         async with database.transaction() as transaction:
             replaced = await _replace(transaction, user_id, session_id, file, canonical, analysis, number)
     except ProblemError as error:

@@ -32,10 +32,19 @@ from shared.analysis.timeline import Timeline, describe_times
 from shared.analysis.timestamps import Candidate, wanted_readings
 from shared.analysis.zone import Zone, zone_of
 from shared.problems import ProblemError
+from shared.shares import TellShare, nobody, part_of
+
+_PLANNED, _READ = 0.1, 0.9
+"""Shares that are done when it is known how to read the file, and when all of it was read."""
 
 
 def analyse_file(
-    path: Path, *, file_name: str, parquet_path: Path, overrides: AnalysisOverrides | None = None
+    path: Path,
+    *,
+    file_name: str,
+    parquet_path: Path,
+    overrides: AnalysisOverrides | None = None,
+    tell: TellShare = nobody,
 ) -> Analysis:
     """Analyse the CSV file at ``path`` and write its canonical copy to ``parquet_path``.
 
@@ -55,7 +64,12 @@ def analyse_file(
             path, encoding, Path(folder, "utf8.csv"), file_name=file_name, verified=overrides.encoding is None
         )
         plan = _plan(text_path, file_name, overrides)
-        return _analyse(plan, encoding, overrides, Path(folder, "rows.parquet"), parquet_path)
+        tell(_PLANNED)
+        settled = read_settled(plan, overrides, Path(folder, "rows.parquet"), part_of(tell, _PLANNED, _READ))
+        tell(_READ)
+        analysis = _analyse(settled, encoding, overrides, Path(folder, "rows.parquet"), parquet_path)
+    tell(1.0)
+    return analysis
 
 
 def _plan(path: Path, file_name: str, overrides: AnalysisOverrides) -> Plan:
@@ -70,9 +84,8 @@ def _plan(path: Path, file_name: str, overrides: AnalysisOverrides) -> Plan:
 
 
 def _analyse(
-    plan: Plan, encoding: Encoding, overrides: AnalysisOverrides, rows_path: Path, parquet_path: Path
+    settled: Settled, encoding: Encoding, overrides: AnalysisOverrides, rows_path: Path, parquet_path: Path
 ) -> Analysis:
-    settled = read_settled(plan, overrides, rows_path)
     whole, dialect = settled.whole, settled.whole.table.dialect
     zone = zone_of(settled.chosen.reading, overrides)
     localised = _localised(settled, zone)

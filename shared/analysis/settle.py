@@ -15,6 +15,9 @@ from shared.analysis.refusal import refusal
 from shared.analysis.timestamps import Candidate, find_times
 from shared.analysis.whole import Whole, read_whole
 from shared.problems import ProblemError
+from shared.shares import TellShare, nobody, part_of
+
+_AGAIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,16 @@ class Settled:
         return issue_candidates(self.candidates)
 
 
-def read_settled(plan: Plan, overrides: AnalysisOverrides, path: Path) -> Settled:
+def read_settled(plan: Plan, overrides: AnalysisOverrides, path: Path, tell: TellShare = nobody) -> Settled:
     """Read the file as planned, and again as often as it turns out to be otherwise; see :func:`read_whole`.
 
     Raises DATA_VALIDATION where no times or no numbers are found or values would be lost.
     """
+    ahead = 1.0
     while True:
-        whole = read_whole(plan, path)
+        # Most files need no second time: it takes a small part of the whole.
+        whole = read_whole(plan, path, part_of(tell, 1.0 - ahead, 1.0 - _AGAIN * ahead))
+        ahead *= _AGAIN
         candidates = valid_times_first(find_times(whole))
         better = _better_plan(whole, candidates, mark_given=overrides.decimal_mark is not None)
         if better is None:

@@ -17,6 +17,7 @@ from shared.analysis.plan import Plan
 from shared.analysis.profile import ColumnProfile, Profiles
 from shared.analysis.readings import Reading
 from shared.analysis.table import Table
+from shared.shares import TellShare, nobody
 
 _TIMES = pl.Datetime("ns")
 _UTC = pl.Datetime("ns", "UTC")
@@ -52,13 +53,13 @@ class Whole:
         return len(self.blank)
 
 
-def read_whole(plan: Plan, path: Path) -> Whole:
+def read_whole(plan: Plan, path: Path, tell: TellShare = nobody) -> Whole:
     """Read all of it. Writes the times of the plan's first reading, as if they were UTC, and all of its numbers to
     ``path``, row by row: the canonical copy, if nothing about the file turns out otherwise.
 
     Raises DATA_VALIDATION for the first row that has not as many cells as the others.
     """
-    reader = _Pass(plan)
+    reader = _Pass(plan, tell)
     schema = {TIME: _UTC, **{plan.names[index]: pl.Float64() for index in plan.numbers}}
     sink(register_io_source(reader.frames, schema=schema), path, columns=len(plan.numbers))
     attempts = [take.attempt() for take in reader.takes]
@@ -68,8 +69,9 @@ def read_whole(plan: Plan, path: Path) -> Whole:
 class _Pass:
     """The state of one pass."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, tell: TellShare) -> None:
         self._plan = plan
+        self._tell = tell
         self._height = 0
         self.takes = [_Take(reading) for reading in plan.readings]
         self.profiles = {index: ColumnProfile() for index in range(plan.table.dialect.width)}
@@ -77,11 +79,13 @@ class _Pass:
 
     def frames(self, *_: object) -> Iterator[pl.DataFrame]:
         """Each block's first times and its numbers; the arguments are the engine's wishes, of which it has none."""
+        size = self._plan.table.path.stat().st_size
         for glance in glances(self._plan):
             times, numbers = self._take(glance)
             self._height += len(times)
             named = (numbers[index].alias(self._plan.names[index]) for index in self._plan.numbers)
             yield pl.DataFrame([times.dt.replace_time_zone("UTC").alias(TIME), *named])
+            self._tell((glance.block.start + len(glance.block.data)) / size)
 
     def _take(self, glance: Glance) -> tuple[pl.Series, dict[int, pl.Series]]:
         """The times and the numbers of one block; all that is in it is counted."""

@@ -15,15 +15,20 @@ from shared.bus import topology
 from shared.events.catalogue import CATALOGUE, Kind, MessageDefinition
 from shared.events.envelope import CONTENT_TYPE, Envelope, event_type
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
+_LOG_PREFETCH = 100
 _EXCHANGES = {Kind.EVENT: topology.EVENTS, Kind.COMMAND: topology.COMMANDS, Kind.PROGRESS: topology.PROGRESS}
+_SUBJECTS = {"session_id": "The session's id.", "upload_id": "The upload's id, or the one-shot forecast job's."}
 _DESCRIPTION = """\
 Foretide's services talk over RabbitMQ; any other system may listen.
 
-Bind a queue of your own to the topic exchange `foretide.events` with the routing keys that you want (`#` for all),
-or read the stream queue `foretide.log` from any offset to hear the last seven days again. Every message is a
+Bind a durable queue of your own to the topic exchange `foretide.events` with the routing keys that you want (`#` for
+all), or read the stream queue `foretide.log` from any offset to hear the last seven days again. Every message is a
 CloudEvents 1.0 JSON object in structured mode. Delivery is at least once: drop an `id` that you have seen. Events of
 one session carry its `sequence`, counted from 1 without holes.
+
+An event's channel names the exchange; its address is the routing key. A channel that `is` a queue is read as it is:
+`x-queue-arguments` are those that it was declared with, `x-consume` says how to consume it.
 
 Commands are carried out by one service each and are not meant for outsiders: use the HTTP API.
 """
@@ -47,6 +52,7 @@ def build_document() -> dict[str, Any]:
                 "protocol": "amqp",
                 "protocolVersion": "0.9.1",
                 "description": "The RabbitMQ that operations gave you; `foretide up` prints its own.",
+                "security": [{"$ref": "#/components/securitySchemes/broker"}],
             }
         },
         "channels": {
@@ -60,6 +66,7 @@ def build_document() -> dict[str, Any]:
         "components": {
             "messages": {_identifier(d): _message(d, schemas) for d in CATALOGUE.values()},
             "schemas": schemas,
+            "securitySchemes": {"broker": {"type": "userPassword", "description": "A user of the broker."}},
         },
     }
 
@@ -80,7 +87,7 @@ def _exchange_kind(name: str) -> str:
 
 def _channel(definition: MessageDefinition) -> dict[str, Any]:
     exchange = _EXCHANGES[definition.kind]
-    address = definition.name if definition.kind is not Kind.PROGRESS else "{session_id}"
+    address = definition.name if definition.kind is not Kind.PROGRESS else f"{{{definition.subject}}}"
     channel: dict[str, Any] = {
         "address": address,
         "title": definition.name,
@@ -100,7 +107,7 @@ def _channel(definition: MessageDefinition) -> dict[str, Any]:
         },
     }
     if definition.kind is Kind.PROGRESS:
-        channel["parameters"] = {"session_id": {"description": "The session's id."}}
+        channel["parameters"] = {definition.subject: {"description": _SUBJECTS[definition.subject]}}
     return channel
 
 
@@ -110,10 +117,27 @@ def _log_channel() -> dict[str, Any]:
     return {
         "address": log.name,
         "title": "The event log",
-        "description": "A stream of all events of the last seven days. Consume with a prefetch and "
-        "`x-stream-offset`: `first`, `next`, an offset or a timestamp.",
+        "description": "A stream of all events of the last seven days, which reading does not use up.",
         "messages": {_identifier(d): {"$ref": f"#/components/messages/{_identifier(d)}"} for d in events},
-        "bindings": {"amqp": {"is": "queue", "queue": {"name": log.name, "durable": True, "exclusive": False}}},
+        "bindings": {
+            "amqp": {
+                "is": "queue",
+                "queue": {"name": log.name, "durable": True, "exclusive": False, "autoDelete": False, "vhost": "/"},
+            }
+        },
+        # The AMQP binding knows neither a queue's arguments nor a consumer's.
+        "x-queue-arguments": log.arguments,
+        "x-consume": {
+            "acknowledge": True,
+            "prefetch": _LOG_PREFETCH,
+            "arguments": {
+                topology.OFFSET_ARGUMENT: "Where to begin: `first`, `last`, `next`, the number of a message, or an "
+                "AMQP timestamp. That finds the batch that was written then: drop by `time` what is older."
+            },
+            "headers": {
+                topology.OFFSET_ARGUMENT: "The number of the message. After a lost connection go on with the next one."
+            },
+        },
     }
 
 

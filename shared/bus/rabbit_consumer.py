@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aio_pika
+import aiormq
 
 from shared.bus.port import BusUnavailable, GiveUp, Handler, Reject
 from shared.bus.rabbit_publisher import Publisher
@@ -205,7 +206,7 @@ class Listener:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._queue: aio_pika.abc.AbstractQueue | None = None
+        self._channel: aiormq.abc.AbstractChannel | None = None
         self._tag: str | None = None
 
     async def open(self, connection: aio_pika.abc.AbstractConnection, trouble: asyncio.Event) -> None:
@@ -218,30 +219,32 @@ class Listener:
         queue = await channel.declare_queue(exclusive=True, auto_delete=True)
         await queue.bind(EVENTS, "#")
         await queue.bind(PROGRESS, "#")
-        self._queue, self._tag = queue, await queue.consume(self._on_message, no_ack=True)
+        # Below aio-pika's own messages: making one of those takes a third of what passing an event on takes.
+        consuming = await underlay.basic_consume(queue.name, self._on_message, no_ack=True)
+        self._channel, self._tag = underlay, consuming.consumer_tag
 
     def forget_channel(self) -> None:
         """The connection is gone, and the exclusive queue with it."""
-        self._queue = self._tag = None
+        self._channel = self._tag = None
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop hearing."""
-        queue, tag = self._queue, self._tag
+        channel, tag = self._channel, self._tag
         self.forget_channel()
-        if queue is not None and tag is not None:
+        if channel is not None and tag is not None:
             try:
-                await queue.cancel(tag, timeout=grace_seconds)
+                await channel.basic_cancel(tag, timeout=grace_seconds)
             except _CLIENT_ERRORS as error:
                 log.debug("listener not cancelled", error=str(error))
 
-    async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def _on_message(self, message: aiormq.abc.DeliveredMessage) -> None:
         try:
             envelope = decode(message.body)
             with continue_trace(envelope.traceparent):
                 await self._handler(envelope)
         except Exception:
             # Nothing to retry: whoever listens catches up from the database.
-            log.exception("event not passed on", message_id=message.message_id)
+            log.exception("event not passed on", routing_key=message.routing_key)
 
 
 def _attempt(message: aio_pika.abc.AbstractIncomingMessage) -> int:

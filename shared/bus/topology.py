@@ -17,6 +17,8 @@ LOG = "foretide.log"
 ATTEMPT_HEADER = "x-foretide-attempt"
 QUEUE_HEADER = "x-foretide-queue"
 ERROR_HEADER = "x-foretide-error"
+# RabbitMQ's: where a consumer of the log begins, and, as a header, which message it got.
+OFFSET_ARGUMENT = "x-stream-offset"
 
 # Only a guard against deliveries that kill their consumer; ordinary retries are counted by ATTEMPT_HEADER.
 CRASH_DELIVERY_LIMIT = 20
@@ -43,16 +45,26 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One service's work queue for one kind of message."""
+    """One service's work queue for one kind of message, or for whatever ``routing_key`` matches."""
 
     service: str
     message: str
     kind: Literal["event", "command"]
+    routing_key: str | None = None
 
     @property
     def queue(self) -> str:
         """``foretide.<service>.<message>``."""
         return f"foretide.{self.service}.{self.message}"
+
+    @property
+    def binding(self) -> str:
+        """The routing key by which messages come into the queue."""
+        return self.routing_key or self.message
+
+
+WEBHOOKS = Subscription("notifier", "webhooks", "event", routing_key="#")
+"""Every event, for the webhooks of its user: one queue that all notifiers share."""
 
 
 SUBSCRIPTIONS: tuple[Subscription, ...] = (
@@ -75,6 +87,7 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     Subscription("results", "training.cancelled", "event"),
     Subscription("results", "forecast.completed", "event"),
     Subscription("results", "forecast.failed", "event"),
+    WEBHOOKS,
 )
 
 EXCHANGES: tuple[Exchange, ...] = (
@@ -113,7 +126,7 @@ def work_queue(subscription: Subscription) -> Queue:
         "x-overflow": "reject-publish",
     }
     exchange = EVENTS if subscription.kind == "event" else COMMANDS
-    return Queue(subscription.queue, arguments, ((exchange, subscription.message),))
+    return Queue(subscription.queue, arguments, ((exchange, subscription.binding),))
 
 
 def dead_letter_queue() -> Queue:

@@ -22,6 +22,7 @@ class MessageDefinition:
 
     ``numbered``: it takes the next number of its session (all events but those of
     files without a session, and the one that says that a session is no more).
+    ``subject``: which of the payload's fields is the envelope's subject.
     """
 
     name: str
@@ -30,6 +31,7 @@ class MessageDefinition:
     payload: type[p.Payload]
     version: int = 1
     numbered: bool = False
+    subject: str = "session_id"
 
     @property
     def summary(self) -> str:
@@ -44,7 +46,7 @@ CATALOGUE: dict[str, MessageDefinition] = {
     for definition in (
         MessageDefinition("session.created", _EVENT, "upload", p.SessionCreated, numbered=True),
         MessageDefinition("file.uploaded", _EVENT, "upload", p.FileUploaded, numbered=True),
-        MessageDefinition("file.rejected", _EVENT, "upload", p.FileRejected),
+        MessageDefinition("file.rejected", _EVENT, "upload", p.FileRejected, subject="upload_id"),
         MessageDefinition("session.deleted", _EVENT, "upload", p.SessionDeleted, numbered=True),
         MessageDefinition("session.purged", _EVENT, "upload", p.SessionPurged),
         MessageDefinition("datasets.generated", _EVENT, "dataset", p.DatasetsGenerated, numbered=True),
@@ -65,6 +67,7 @@ CATALOGUE: dict[str, MessageDefinition] = {
         MessageDefinition("model.train", _COMMAND, "trainer", p.ModelTrain),
         MessageDefinition("session.delete", _COMMAND, "upload", p.SessionDelete),
         MessageDefinition("progress", _PROGRESS, "any", p.Progress),
+        MessageDefinition("upload.progress", _PROGRESS, "upload", p.UploadProgress, subject="upload_id"),
     )
 }
 

@@ -257,18 +257,44 @@ class SessionDelete(Payload):
     session_id: str
 
 
+MODEL_TRAINED_PERCENT = 97.0
+"""Of a model's whole job: the trainer tells of it up to here, and the results service, which files it, from here on."""
+
+
 class Progress(Payload):
     """How far something is; transient: the database has the truth, this only makes it visible at once."""
 
     session_id: str
-    phase: Literal["upload", "analysis", "datasets", "training", "evaluation", "storing"]
-    progress: float = Field(ge=0, le=100, description="Percent of this phase of this job.")
-    job_id: UUID | None = None
+    phase: Literal["upload", "analysis", "windowing", "scaling", "training", "evaluation", "storing", "datasets"] = (
+        Field(description="`datasets` is what older services sent for `windowing` and `scaling`.")
+    )
+    progress: float = Field(
+        ge=0, le=100, description="Percent of the whole job: over its phases and attempts it never goes backwards."
+    )
+    job_id: UUID | None = Field(default=None, description="A model's job, a dataset, or the reading of a file.")
     model: str | None = None
     target: str | None = None
     epoch: int | None = None
     epochs: int | None = None
     loss: float | None = None
     val_loss: float | None = None
-    eta_seconds: float | None = None
+    eta_seconds: float | None = Field(
+        default=None,
+        description="Until the job is at 100 percent, from the speed so far; absent while that is unknown.",
+    )
+    message: str | None = None
+
+
+class UploadProgress(Payload):
+    """How far the server is with a file that no session has yet; transient, to its owner alone."""
+
+    upload_id: str
+    file_name: str
+    phase: Literal["upload", "analysis"] = Field(
+        description="Put together from what was sent, then checked, read and analysed."
+    )
+    progress: float = Field(ge=0, le=100, description="Percent of both phases; it never goes backwards.")
+    eta_seconds: float | None = Field(
+        default=None, description="Until 100 percent, from the speed so far; absent while that is unknown."
+    )
     message: str | None = None

@@ -25,14 +25,20 @@ async def reap(
     attempts: int,
     command: Callable[[Record], Payload],
     fail: FailLapsed,
+    advice: Callable[[Record], list[str]],
 ) -> None:
-    """Queue the jobs of lost workers anew through the outbox; fail those that were lost ``attempts`` times."""
+    """Queue the jobs of lost workers anew through the outbox; fail those that were lost ``attempts`` times.
+
+    ``advice``: of a failed job's row, what would take less of a worker.
+    """
     async with database.transaction() as transaction:
         for lapsed in await lease.reap(transaction, table, attempts=attempts):
             row = lapsed.row
             log.warning("job of a lost worker", job_id=str(row["id"]), lost=row["lost"], exhausted=lapsed.exhausted)
             if lapsed.exhausted:
-                await fail(transaction, lease.Claim(table, row["id"], row["attempt"]), row, _lost_too_often(row))
+                await fail(
+                    transaction, lease.Claim(table, row["id"], row["attempt"]), row, _lost_too_often(row, advice(row))
+                )
             else:
                 await _command_anew(transaction, row, command, service)
         for row in await lease.forgotten(transaction, table):
@@ -46,14 +52,11 @@ async def _command_anew(
     await outbox.record(transaction, command(row), source=service, session_id=row["session_id"], user_id=row["user_id"])
 
 
-def _lost_too_often(row: Record) -> Problem:
+def _lost_too_often(row: Record, advice: list[str]) -> Problem:
     return ProblemError(
         Category.RESOURCE_EXHAUSTION,
         title="The job lost its worker too often",
         detail=f"{row['lost']} workers ended while they ran this job, the last one without an answer.",
-        recovery=[
-            "Use a smaller model or fewer windows.",
-            "Give the workers more memory.",
-            "Start it again.",
-        ],
+        recovery=[*advice, "Or give the workers more memory, and start it again."],
+        technical_details={"lost_workers": row["lost"]},
     ).problem

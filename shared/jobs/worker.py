@@ -18,7 +18,7 @@ from shared.events.envelope import Envelope
 from shared.events.payloads import Payload
 from shared.jobs import lease
 from shared.jobs.patience import patiently
-from shared.problems import Problem, ProblemError, internal_problem
+from shared.problems import Problem, ProblemError, problem_of
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import continue_trace, current_trace_id
 
@@ -131,11 +131,10 @@ class Worker:
             except ClaimLost:
                 log.info("job given up", job_id=str(job.claim.job_id), attempt=job.claim.attempt)
                 await self._clean_up(job)
-            except ProblemError as error:
-                await self._fail(job, error.problem)
-            except Exception:
-                log.exception("job broke", job_id=str(job.claim.job_id))
-                await self._fail(job, internal_problem(current_trace_id()))
+            except Exception as error:
+                if not isinstance(error, ProblemError):
+                    log.exception("job broke", job_id=str(job.claim.job_id))
+                await self._fail(job, problem_of(error, current_trace_id()))
             finally:
                 self._running.pop(job.claim.job_id, None)
                 self.jobs_done.release()

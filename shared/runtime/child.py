@@ -14,6 +14,7 @@ from typing import Any
 from shared.problems import Category, Problem, ProblemError, internal_problem
 from shared.runtime.child_process import ChildProcess, Died
 from shared.runtime.copies import Send, serve_copies
+from shared.runtime.memory_limit import memory_limit
 from shared.runtime.memory_watch import watch_memory
 from shared.runtime.nursery import Nursery
 from shared.telemetry.logs import logger
@@ -22,18 +23,22 @@ from shared.telemetry.trace import current_trace_id
 log = logger(__name__)
 
 _OUT_OF_MEMORY = 4
+_GIBIBYTE = 1024**3
 Report = Callable[[dict[str, Any]], None]
+Advice = Callable[[dict[str, Any]], list[str]]
+"""From a specification whose child took too much memory: what to ask for instead, with numbers."""
 
 
 class Children:
     """Runs ``python -m module`` in children, as many at once as it is asked to.
 
-    ``what`` names the work in messages for people.
+    ``what`` names the work in messages for people, ``advice`` tells them what would take less memory.
     """
 
-    def __init__(self, module: str, *, what: str) -> None:
+    def __init__(self, module: str, *, what: str, advice: Advice = lambda _: []) -> None:
         self._module = module
         self._what = what
+        self._advice = advice
         self._nursery = Nursery(("-m", module))
 
     async def run(self, specification: dict[str, Any], on_progress: Report = lambda _: None) -> dict[str, Any]:
@@ -45,17 +50,31 @@ class Children:
         try:
             child = await self._nursery.child()
         except Died as died:
-            raise _died(self._what, died.code) from died
+            raise self._died(died.code, specification) from died
         try:
             child.give(specification)
             answer = await _answer(child, on_progress)
             if answer is None:
                 code = await child.exit_code()
                 log.error("child died", module=self._module, returncode=code, output=await child.output())
-                raise _died(self._what, code)
+                raise self._died(code, specification)
             return answer
         finally:
             await child.end()
+
+    def _died(self, code: int | None, specification: dict[str, Any]) -> ProblemError:
+        """Killed, most likely for its memory; or broken by a fault of ours, which the log tells of."""
+        if code is not None and code >= 0 and code != _OUT_OF_MEMORY:
+            return ProblemError.of(internal_problem(current_trace_id()))
+        limit = specification.get("memory_bytes", memory_limit())
+        return ProblemError(
+            Category.RESOURCE_EXHAUSTION,
+            title=f"{self._what} took more than this machine has",
+            detail=f"{self._what} ended without an answer, most likely because memory ran out: "
+            f"there are {limit / _GIBIBYTE:.3g} GiB for it.",
+            recovery=[*self._advice(specification), f"Or give it more memory than {limit / _GIBIBYTE:.3g} GiB."],
+            technical_details={"memory_bytes": limit},
+        )
 
     async def stop(self) -> None:
         """Nothing more will be run."""
@@ -99,18 +118,3 @@ def serve(
 def _end_for_memory() -> None:
     os.write(2, b"more memory than there is, or than memory_bytes allows\n")
     os._exit(_OUT_OF_MEMORY)
-
-
-def _died(what: str, code: int | None) -> ProblemError:
-    """Killed, most likely for its memory; or broken by a fault of ours, which the log tells of."""
-    if code is not None and code >= 0 and code != _OUT_OF_MEMORY:
-        return ProblemError.of(internal_problem(current_trace_id()))
-    return ProblemError(
-        Category.RESOURCE_EXHAUSTION,
-        title=f"{what} took more than this machine has",
-        detail=f"{what} ended without an answer, most likely because memory ran out.",
-        recovery=[
-            "Use less data: a shorter period, fewer columns or fewer time steps.",
-            "Or give the service more memory.",
-        ],
-    )

@@ -14,7 +14,8 @@ from shared.database.pool import Database
 from shared.delivery.relay import Relay
 from shared.identity.verifier import TokenVerifier
 from shared.jobs.sweep import Sweep
-from shared.runtime.child import Children
+from shared.runtime.child import Advice, Children
+from shared.runtime.progress import ProgressSender
 from shared.settings import Settings
 from shared.storage.open import open_store
 from shared.storage.port import ObjectStore
@@ -60,6 +61,7 @@ class Service:
         self._companions: list[Companion] = []
         self._workers: list[Stoppable] = []
         self._children: list[Children] = []
+        self._senders: list[ProgressSender] = []
         self._stopping = False
 
     @property
@@ -77,10 +79,16 @@ class Service:
         """Run this beside the service, from when everything is open until the process ends."""
         self._companions.append(companion)
 
-    def children(self, module: str, *, what: str) -> Children:
-        """To run ``python -m module`` in, for as long as the service runs."""
-        made = Children(module, what=what)
+    def children(self, module: str, *, what: str, advice: Advice) -> Children:
+        """To run ``python -m module`` in, for as long as the service runs. See :class:`Children`."""
+        made = Children(module, what=what, advice=advice)
         self._children.append(made)
+        return made
+
+    def progress_sender(self, source: str) -> ProgressSender:
+        """For telling watchers of a session or an upload; what waits when the service stops is sent first."""
+        made = ProgressSender(self.bus, source=source)
+        self._senders.append(made)
         return made
 
     def stop_first(self, worker: Stoppable) -> None:
@@ -121,6 +129,7 @@ class Service:
             opened.push_async_callback(self.relay.stop)
             await self.bus.start()
             opened.push_async_callback(self.bus.stop)
+            opened.push_async_callback(self._stop_senders)
             for companion in self._companions:
                 await companion.start()
                 opened.push_async_callback(companion.stop)
@@ -129,6 +138,9 @@ class Service:
             yield
             self._stopping = True
         log.info("service ended", service=self.name)
+
+    async def _stop_senders(self) -> None:
+        await asyncio.gather(*(sender.stop() for sender in self._senders))
 
     async def _stop_workers(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self._workers))

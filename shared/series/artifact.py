@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from shared.series.fingerprint import FORMAT_VERSION
 from shared.series.npz import ArrayWriter, map_arrays
 from shared.series.scalers import Scaler
+from shared.shares import TellShare, nobody
 
 if TYPE_CHECKING:
     # Whoever only reads datasets needs none of what makes them.
@@ -57,15 +60,25 @@ class StoredDataset:
         return [Scaler.from_json(entry) for entry in self.manifest["scalers"]["targets"]]
 
 
-def write_dataset(path: Path, dataset: Dataset) -> str:
+def write_dataset(path: Path, dataset: Dataset, tell: TellShare = nobody) -> str:
     """Write the arrays, the windows block by block; the same dataset gives the same file. Its SHA-256."""
+    numbers = sum(prod(dataset.shape(name)) for name in _WINDOWS)
+    written = 0
+
+    def told(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        nonlocal written
+        for block in blocks:
+            yield block
+            written += block.size
+            tell(written / numbers)
+
     with path.open("wb") as file, ArrayWriter(file) as writer:
         for name, dtype in _WINDOWS.items():
-            writer.add(name, dataset.shape(name), dtype, dataset.blocks(name, dtype))
+            writer.add(name, dataset.shape(name), dtype, told(dataset.blocks(name, dtype)))
         for member, array in _small_arrays(dataset).items():
             writer.add(member, array.shape, array.dtype, [array])
-    with path.open("rb") as written:
-        return hashlib.file_digest(written, "sha256").hexdigest()
+    with path.open("rb") as whole:
+        return hashlib.file_digest(whole, "sha256").hexdigest()
 
 
 def _small_arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:

@@ -23,6 +23,7 @@ from shared.series.series import NANOSECONDS_PER_HOUR, Series, Times, Values
 from shared.series.shortage import not_enough
 from shared.series.splits import Fold, Indices, Parts, rolling_origins
 from shared.series.windows import target_step
+from shared.shares import TellShare, nobody, part_of
 
 ArrayName = Literal["inputs", "targets", "inputs_scaled", "targets_scaled"]
 _LONGEST_GRID = 1_000_000
@@ -100,14 +101,20 @@ class Dataset:
 
 
 def build_dataset(
-    configuration: Configuration, series: SeriesByPlace, *, memory_bytes: int = DEFAULT_MEMORY_BYTES
+    configuration: Configuration,
+    series: SeriesByPlace,
+    *,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    windowing: TellShare = nobody,
+    scaling: TellShare = nobody,
 ) -> Dataset:
     """Look at all windows, cut parts, learn scalers. Raises INSUFFICIENT_DATA; RESOURCE_EXHAUSTION for sizes.
 
     Beside the series it takes some bytes for each window and blocks of some megabytes, however large the dataset is;
-    ``memory_bytes`` bounds what is kept beyond that, to be found faster a second time.
+    ``memory_bytes`` bounds what is kept beyond that, to be found faster a second time. ``windowing`` is told how many
+    of the windows were looked at, then ``scaling`` how much of what the scalers are learned from.
     """
-    found = select_windows(configuration, series, memory_bytes)
+    found = select_windows(configuration, series, memory_bytes, windowing)
     maker, references, parts = found.maker, found.reference_times, found.parts
     report = drop_report(found.blame, maker.entries, maker.references)
     if found.missing:
@@ -115,11 +122,18 @@ def build_dataset(
     fitted = np.arange(len(references)) if configuration.scaling.fit == "all" else parts.train
     entries = [(entry, series[place]) for place, entry in enumerate(configuration.series)]
     training_end = int(references[parts.train].max())
+    folds = rolling_origins(references, configuration.split, len(parts.test), found.reach)
+    # Those of a fold know its training windows alone.
+    windows = [fitted, *(np.arange(fold.train_stop) for fold in folds)]
+    scalers = [
+        _fit(configuration, found, chosen, part_of(scaling, number / len(windows), (number + 1) / len(windows)))
+        for number, chosen in enumerate(windows)
+    ]
     return Dataset(
         reference_times=references,
         parts=parts,
-        scalers=_fit(configuration, found, fitted),
-        folds=_folds(configuration, found),
+        scalers=scalers[0],
+        folds=[FittedFold(fold, learned) for fold, learned in zip(folds, scalers[1:], strict=True)],
         report=report,
         series=[
             {"name": entry.label, "role": entry.role, "kind": entry.kind, "unit": entry.unit, **one.describe()}
@@ -135,11 +149,12 @@ def _side(name: ArrayName) -> Side:
     return "inputs" if name.startswith("inputs") else "targets"
 
 
-def _fit(configuration: Configuration, found: Selection, windows: Indices) -> dict[Side, list[Scaler]]:
+def _fit(configuration: Configuration, found: Selection, windows: Indices, tell: TellShare) -> dict[Side, list[Scaler]]:
     """Scalers learned from these windows alone."""
     maker, kept = found.maker, found.blame.kept
     fitted = np.zeros(len(kept), dtype=bool)
     fitted[np.flatnonzero(kept)[windows]] = True
+    spans = [span for span in maker.spans() if fitted[span].any()]
     scales: dict[Side, list[Scale | None]] = {
         "inputs": [entry.scale for entry in configuration.inputs]
         + [feature.scale for feature in feature_of_each_column(configuration)],
@@ -147,20 +162,11 @@ def _fit(configuration: Configuration, found: Selection, windows: Indices) -> di
     }
 
     def columns(side: Side) -> Columns:
-        return lambda wanted: (
-            maker.columns(side, span, fitted[span], wanted) for span in maker.spans() if fitted[span].any()
-        )
+        return lambda wanted: (maker.columns(side, span, fitted[span], wanted) for span in spans)
 
-    return {side: fit_scalers(columns(side), scales[side], configuration.scaling.kind) for side in scales}
-
-
-def _folds(configuration: Configuration, found: Selection) -> list[FittedFold]:
-    """Each with scalers that know its training windows alone."""
-    split, references = configuration.split, found.reference_times
-    return [
-        FittedFold(fold, _fit(configuration, found, np.arange(fold.train_stop)))
-        for fold in rolling_origins(references, split, len(found.parts.test), found.reach)
-    ]
+    kind = configuration.scaling.kind
+    told: dict[Side, TellShare] = {"inputs": part_of(tell, 0.0, 0.5), "targets": part_of(tell, 0.5, 1.0)}
+    return {side: fit_scalers(columns(side), scales[side], kind, blocks=len(spans), tell=told[side]) for side in scales}
 
 
 def _target(configuration: Configuration, entry: SeriesConfiguration, series: Series, training_end: int) -> Target:

@@ -11,6 +11,7 @@ from shared.series.configuration_fields import Scale
 from shared.series.quantiles import quantiles
 from shared.series.scalers import Kind, Scaler
 from shared.series.series import Values
+from shared.shares import TellShare, nobody
 
 Columns = Callable[[Collection[int]], Iterable[Iterable[tuple[int, Column]]]]
 """Gives block after block of the columns with these places, each with its place."""
@@ -44,21 +45,34 @@ class Moments:
         self.count = count
 
 
-def fit_scalers(columns: Columns, scales: Sequence[Scale | None], kind: Kind) -> list[Scaler]:
-    """One scaler for each column, from all its samples; a column whose scale is None stays as it is."""
+def fit_scalers(
+    columns: Columns, scales: Sequence[Scale | None], kind: Kind, *, blocks: int = 1, tell: TellShare = nobody
+) -> list[Scaler]:
+    """One scaler for each column, from all its samples; a column whose scale is None stays as it is.
+
+    ``blocks``: how many ``columns`` gives, for what is told.
+    """
     wanted = {place for place, scale in enumerate(scales) if scale is not None and kind != "none"}
     found = [Moments() for _ in scales]
+    # Quantiles are looked for in one column after the other.
+    parts = 1 + (len(wanted) if kind == "robust" else 0)
     if wanted:
-        for block in columns(wanted):
+        for number, block in enumerate(columns(wanted), 1):
             for place, column in block:
                 found[place].widen(*column.extremes())
                 if kind == "standard":
                     for values in column.steps():
                         found[place].add(values)
-    return [
-        _UNSCALED if scale is None or place not in wanted else _scaler(kind, scale, found[place], columns, place)
-        for place, scale in enumerate(scales)
-    ]
+            tell(number / blocks / parts)
+    scalers = []
+    for place, scale in enumerate(scales):
+        if scale is None or place not in wanted:
+            scalers.append(_UNSCALED)
+            continue
+        scalers.append(_scaler(kind, scale, found[place], columns, place))
+        if kind == "robust":
+            tell((1 + sum(other <= place for other in wanted)) / parts)
+    return scalers
 
 
 def _scaler(kind: Kind, scale: Scale, moments: Moments, columns: Columns, place: int) -> Scaler:

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
+from shared.series.advice import Remedy, Setting, described, rounded_down, sentence
 from shared.series.calendar_columns import feature_names
 from shared.series.columns import Column, Source
-from shared.series.configuration import MAX_VALUES, Configuration, SeriesConfiguration
-from shared.series.references import reference_times
+from shared.series.configuration import MAX_VALUES, Configuration, SeriesConfiguration, TimeSteps
+from shared.series.references import reference_times, wider_step
 from shared.series.remembered import Remembered
 from shared.series.sampling import NO_CAUSE, Causes
 from shared.series.series import Series
 from shared.series.time_features import calendar_sources
 from shared.series.windows import series_source
+from shared.shares import TellShare, nobody
 
 SeriesByPlace = Mapping[int, Series]
 """Each configured series by its place in ``configuration.series``."""
@@ -69,7 +71,7 @@ class WindowMaker:
         }
         self.steps: dict[Side, int] = {"inputs": steps.input, "targets": steps.output}
         per_window = sum(self.steps[side] * len(self.features[side]) for side in self.steps)
-        _check_size(self.references.count, per_window)
+        _check_size(steps, self.references.count, len(self.features["inputs"]), len(self.features["targets"]))
         self.block = min(max(_BLOCK_VALUES // per_window, 1), _LARGEST_BLOCK)
         share = min(_REMEMBERED_BYTES, memory_bytes // _REMEMBERED_SHARE) // len(self.entries)
         self._measured: list[Source] = [
@@ -89,7 +91,7 @@ class WindowMaker:
         for start in range(0, self.references.count, self.block):
             yield slice(start, min(start + self.block, self.references.count))
 
-    def blame(self) -> Blame:
+    def blame(self, tell: TellShare = nobody) -> Blame:
         """Which reference times have no window, because of what."""
         found = Blame(np.full(self.references.count, KEPT, dtype=np.int16), np.full(self.references.count, NO_CAUSE))
         for span in self.spans():
@@ -99,6 +101,7 @@ class WindowMaker:
                 if sampled.causes is not None:
                     first = (series == KEPT) & (sampled.causes != NO_CAUSE)
                     series[first], causes[first] = place, sampled.causes[first]
+            tell(span.stop / self.references.count)
         return found
 
     def columns(
@@ -128,13 +131,30 @@ def _names(entries: list[SeriesConfiguration]) -> list[str]:
     return names
 
 
-def _check_size(references: int, per_window: int) -> None:
-    if references * per_window > MAX_VALUES:
-        raise ProblemError(
-            Category.RESOURCE_EXHAUSTION,
-            title="The dataset would be too large",
-            detail=f"{references} windows of {per_window} numbers are {references * per_window} numbers; "
-            f"at most {MAX_VALUES} are taken.",
-            recovery=["Use a larger time_steps.step_minutes.", "Use fewer steps or features."],
-            status=422,
-        )
+def _check_size(steps: TimeSteps, references: int, inputs: int, targets: int) -> None:
+    """For windows of so many columns."""
+    per_window = steps.input * inputs + steps.output * targets
+    if references * per_window <= MAX_VALUES:
+        return
+    most = MAX_VALUES // references
+    ways: list[Remedy] = [wider_step(steps.step_minutes, references, MAX_VALUES // per_window)]
+    for name, given, columns, rest in (
+        ("input", steps.input, inputs, steps.output * targets),
+        ("output", steps.output, targets, steps.input * inputs),
+    ):
+        if most - rest >= columns:
+            ways.append([Setting(f"time_steps.{name}", given, rounded_down((most - rest) // columns))])
+    raise ProblemError(
+        Category.RESOURCE_EXHAUSTION,
+        title="The dataset would be too large",
+        detail=f"{references} windows of {per_window} numbers are {references * per_window} numbers; "
+        f"at most {MAX_VALUES} are taken.",
+        recovery=[*(sentence(way) for way in ways), "Or use fewer series or time features, or a shorter period."],
+        technical_details={
+            "windows": references,
+            "values_of_a_window": per_window,
+            "most_values": MAX_VALUES,
+            "changes": described(ways),
+        },
+        status=422,
+    )

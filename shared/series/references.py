@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shared.problems import Category, ProblemError
+from shared.series.advice import Remedy, Setting, described, rounded_up, sentence
 from shared.series.configuration import MAX_REFERENCES, TimeSteps
 from shared.series.series import NANOSECONDS_PER_HOUR, NANOSECONDS_PER_MINUTE, Series, Times
 
@@ -43,12 +45,21 @@ def reference_times(inputs: Sequence[Series], steps: TimeSteps) -> References:
         first += -(-(start - first) // step) * step
     count = max(0, (end - first) // step + 1)
     if count > MAX_REFERENCES:
+        wanted = wider_step(steps.step_minutes, count, MAX_REFERENCES)
         raise ProblemError(
             Category.RESOURCE_EXHAUSTION,
             title="There would be too many windows",
             detail=f"One window every {steps.step_minutes:g} minutes makes {count} of them; "
             f"at most {MAX_REFERENCES} are taken.",
-            recovery=["Use a larger time_steps.step_minutes."],
+            recovery=[sentence(wanted), "Or upload a shorter period."],
+            technical_details={"windows": count, "most_windows": MAX_REFERENCES, "changes": described([wanted])},
             status=422,
         )
     return References(first, step, count)
+
+
+def wider_step(step_minutes: float, count: int, most: int) -> Remedy:
+    """So many times the step that ``count`` windows become at most ``most``."""
+    # Windows begin at the step's own places: one at each end may be more.
+    times = math.ceil(count / max(1, most - 2))
+    return [Setting("time_steps.step_minutes", float(step_minutes), rounded_up(step_minutes * times))]

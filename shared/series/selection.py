@@ -11,6 +11,7 @@ from shared.series.maker import DEFAULT_MEMORY_BYTES, Blame, SeriesByPlace, Wind
 from shared.series.reach import reach_of_windows
 from shared.series.series import Times
 from shared.series.splits import Parts, Reach, split_windows
+from shared.shares import TellShare, nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,14 @@ class Selection:
 
 
 def select_windows(
-    configuration: Configuration, series: SeriesByPlace, memory_bytes: int = DEFAULT_MEMORY_BYTES
+    configuration: Configuration,
+    series: SeriesByPlace,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    tell: TellShare = nobody,
 ) -> Selection:
     """Look at every reference time. Raises RESOURCE_EXHAUSTION for sizes out of bounds."""
     maker = WindowMaker(configuration, series, memory_bytes)
-    blame = maker.blame()
+    blame = maker.blame(tell)
     kept = maker.references.first + np.flatnonzero(blame.kept) * maker.references.step
     reach = reach_of_windows(configuration, series)
     parts = split_windows(kept, configuration.split, reach)

@@ -19,6 +19,7 @@ from shared.series.selection import Selection, select_windows
 from shared.series.series import NANOSECONDS_PER_HOUR
 
 _SHOWN = 2
+_HOURS_PER_DAY = 24
 _LOOKED_AT = 50_000_000
 """Reference times, of all series and all changes together, that are looked at to find what helps."""
 
@@ -62,16 +63,23 @@ def not_enough(
         f"{' and '.join(found.missing)}; {needed} in a row are needed.",
         recovery=[
             *(f"{change.words}: that gives {outcome.used} windows{_still(outcome)}." for change, outcome in best),
-            f"Upload about {hours} more hours of {_named(configuration, ends_first)}.",
+            f"Upload about {hours} more hours{_days(hours)} of {_named(configuration, ends_first)}.",
         ],
         technical_details={
             "windows": windows,
             "used": found.used,
             "needed": needed,
             "missing": found.missing,
+            "hours_missing": hours,
             "changes": [
-                {"change": change.words, "windows": len(o.reference_times), "used": o.used, "missing": o.missing}
-                for change, o in best
+                {
+                    "change": change.words,
+                    "set": change.settings,
+                    "windows": len(outcome.reference_times),
+                    "used": outcome.used,
+                    "missing": outcome.missing,
+                }
+                for change, outcome in best
             ],
             **report,
         },
@@ -98,6 +106,10 @@ def _ends_first(configuration: Configuration, series: SeriesByPlace) -> list[int
 def _named(configuration: Configuration, places: list[int]) -> str:
     names = " and ".join(repr(configuration.series[place].label) for place in places)
     return f"{names}, which ends before the other inputs" if names else "every series"
+
+
+def _days(hours: int) -> str:
+    return f" ({hours / _HOURS_PER_DAY:.3g} days)" if hours >= 2 * _HOURS_PER_DAY else ""
 
 
 def _outcome(change: Change, series: SeriesByPlace) -> Selection | None:

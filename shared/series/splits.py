@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.problems import Category, ProblemError
+from shared.series.advice import Remedy, Setting, described, greatest, sentence
 from shared.series.configuration import Split
 from shared.series.series import Times
 
@@ -74,32 +75,43 @@ def rolling_origins(references: Times, split: Split, test_count: int, reach: Rea
         return []
     count, tested = len(references), split.backtest.windows or test_count
     starts = [count - fold * tested for fold in range(split.backtest.folds, 0, -1)]
-    windows = np.arange(count, dtype=np.int64)
-    folds = []
-    for start in starts:
-        train = windows[: max(start, 0)]
-        if split.embargo and start > 0:
-            train = _before(train, windows[start:], references, reach)
-        if len(train) == 0:
-            raise _too_many_folds(split.backtest.folds, tested, count)
-        folds.append(Fold(len(train), start, start + tested))
-    return folds
+
+    def trained_before(start: int) -> int:
+        if start <= 0 or not split.embargo:
+            return max(start, 0)
+        return _count_before(range(start), start, references, reach)
+
+    if trained_before(starts[0]) == 0:
+        raise _too_many_folds(split.backtest.folds, tested, count, trained_before)
+    return [Fold(trained_before(start), start, start + tested) for start in starts]
 
 
 def _before(earlier: Indices, later: Indices, references: Times, reach: Reach) -> Indices:
     """Those of the earlier windows that read nothing from the later ones' first sample on."""
     if len(later) == 0:
         return earlier
-    border = int(references[later[0]]) + reach.first_sample
-    return earlier[: bisect_left(earlier, border, key=lambda window: reach.reads_until(int(references[window])))]
+    return earlier[: _count_before(earlier, int(later[0]), references, reach)]
 
 
-def _too_many_folds(folds: int, tested: int, count: int) -> ProblemError:
+def _count_before(earlier: Sequence[int] | Indices, first: int, references: Times, reach: Reach) -> int:
+    border = int(references[first]) + reach.first_sample
+    return bisect_left(earlier, border, key=lambda window: reach.reads_until(int(references[window])))
+
+
+def _too_many_folds(folds: int, tested: int, count: int, trained_before: Callable[[int], int]) -> ProblemError:
+    """With how many folds, and with how many windows in each, there would be something to train on."""
+    fewer = greatest(1, folds, lambda some: trained_before(count - some * tested) > 0)
+    smaller = greatest(1, tested, lambda some: trained_before(count - folds * some) > 0)
+    ways: list[Remedy] = []
+    if fewer is not None:
+        ways.append([Setting("split.backtest.folds", folds, fewer)])
+    if smaller is not None:
+        ways.append([Setting("split.backtest.windows", tested, smaller)])
     return ProblemError(
         Category.INSUFFICIENT_DATA,
         title="Not enough data for so many back-tests",
         detail=f"split.backtest: {folds} folds of {tested} windows leave the first of them nothing to train on, "
         f"for there are {count} windows.",
-        recovery=["Ask for fewer folds.", "Give split.backtest.windows a smaller number."],
-        technical_details={"windows": count, "folds": folds, "tested": tested},
+        recovery=[*(sentence(way) for way in ways), "Or leave out split.backtest, or upload a longer period."],
+        technical_details={"windows": count, "folds": folds, "tested": tested, "changes": described(ways)},
     )

@@ -26,6 +26,7 @@ class InvalidKey(ProblemError):
             Category.DATA_VALIDATION,
             title="Invalid object name",
             detail=f"{what[:120]!r} {reason}.",
+            recovery=["Use the names that Foretide gave: those in its answers and events."],
         )
 
 
@@ -37,6 +38,7 @@ class InvalidRange(ProblemError):
             Category.DATA_VALIDATION,
             title="Range not satisfiable",
             detail=f"The object has no bytes from {start} to {'its end' if end is None else end}.",
+            recovery=["Ask for bytes within the object; without a Range all of it comes."],
             status=416,
         )
 

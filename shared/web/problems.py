@@ -10,13 +10,14 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.problems import PROBLEM_CONTENT_TYPE, Category, Problem, ProblemError, internal_problem
+from shared.problems import PROBLEM_CONTENT_TYPE, Category, Problem, ProblemError, invalid_request, problem_of
 from shared.telemetry.logs import logger
 from shared.telemetry.trace import current_trace_id
 
 log = logger(__name__)
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_NO_SUCH_CALL = (404, 405)
 _BY_STATUS = {
     401: Category.UNAUTHORIZED,
     403: Category.UNAUTHORIZED,
@@ -29,8 +30,8 @@ _BY_STATUS = {
 
 
 def problem_response(problem: Problem, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem as ``application/problem+json``, with its path and trace id."""
-    shown = problem.model_copy(update={"instance": request.url.path, "trace_id": current_trace_id()})
+    """The problem as ``application/problem+json``, with its path."""
+    shown = problem.model_copy(update={"instance": request.url.path})
     return Response(
         shown.model_dump_json(exclude_none=True),
         status_code=problem.status,
@@ -49,28 +50,12 @@ def add_problem_handlers(application: FastAPI) -> None:
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return problem_response(error.problem, request, error.headers)
+    return problem_response(problem_of(error, current_trace_id()), request, error.headers)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [
-        {
-            "field": ".".join(str(part) for part in fault["loc"]),
-            "message": fault["msg"],
-            "value": repr(fault.get("input"))[:200],
-        }
-        for fault in error.errors()
-    ]
-    first = faults[0]
-    problem = ProblemError(
-        Category.DATA_VALIDATION,
-        title="The request is not as expected",
-        detail=f"{first['field']}: {first['message']} (got {first['value']})",
-        recovery=["Correct the fields named in technical_details.", "See /docs for what this call takes."],
-        technical_details={"faults": faults},
-    )
-    return problem_response(problem.problem, request)
+    return await _on_problem(request, invalid_request(error.errors()))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -78,15 +63,18 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed_methods(request))
-    category = _BY_STATUS.get(error.status_code, Category.DATA_VALIDATION)
+    category = _BY_STATUS.get(error.status_code)
+    if category is None:
+        category = Category.INTERNAL if error.status_code >= 500 else Category.DATA_VALIDATION
     problem = ProblemError(
         category,
         title=str(error.detail),
         detail=f"{request.method} {request.url.path}: {error.detail}",
         status=error.status_code,
-        recovery=["See /docs for the calls that exist."],
+        recovery=["See /docs for the calls that exist."] if error.status_code in _NO_SUCH_CALL else None,
+        headers=headers,
     )
-    return problem_response(problem.problem, request, headers)
+    return await _on_problem(request, problem)
 
 
 def _allowed_methods(request: Request) -> list[str]:
@@ -102,4 +90,4 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     log.error("request broke", path=request.url.path, exc_info=error)
-    return problem_response(internal_problem(current_trace_id()), request)
+    return problem_response(problem_of(error, current_trace_id()), request)

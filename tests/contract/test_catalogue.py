@@ -72,6 +72,17 @@ def test_every_reference_of_the_document_resolves_and_it_is_the_same_every_time(
             place = place[step]
 
 
+def test_the_log_is_described_as_it_is_declared_and_carries_every_event_and_no_command() -> None:
+    document = build_document()
+    log = document["channels"]["eventLog"]
+    declared = topology.log_queue()
+    assert log["address"] == log["bindings"]["amqp"]["queue"]["name"] == declared.name
+    assert log["x-queue-arguments"] == declared.arguments
+    assert set(log["x-consume"]["arguments"]) == {"x-stream-offset"}
+    events = {definition.name for definition in CATALOGUE.values() if definition.kind is Kind.EVENT}
+    assert {document["components"]["messages"][name]["title"] for name in log["messages"]} == events
+
+
 def test_the_official_cloudevents_sdk_reads_our_bytes() -> None:
     envelope = Envelope(source="/foretide/upload", type=event_type("session.created"), subject="s", data={"a": 1})
     event = JSONFormat().read(None, envelope.to_bytes())

@@ -30,6 +30,7 @@ def settings_for(servers: LocalServers, **changes: object) -> Settings:
         "store_url": servers.store_url,
         "signing_secret": servers.signing_secret,
         "jwt_secret": servers.jwt_secret,
+        "encryption_key": servers.encryption_key,
         "retry_delays_seconds": [1, 2],
         "lease_seconds": 2.0,
         "sweep_seconds": 0.3,
@@ -76,6 +77,12 @@ class ServiceProcess:
 
         async with httpx.AsyncClient(trust_env=False) as client:
             await until(is_ready, seconds=120, what=f"{self.url} is ready")
+
+    @property
+    def process_id(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         """As the kernel does it when memory runs out: without a word."""

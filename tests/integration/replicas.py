@@ -33,6 +33,7 @@ class Replica:
             "FORETIDE_STORE_URL": servers.store_url,
             "FORETIDE_SIGNING_SECRET": servers.signing_secret,
             "FORETIDE_JWT_SECRET": servers.jwt_secret,
+            "FORETIDE_ENCRYPTION_KEY": servers.encryption_key,
             **settings,
         }
         self._log = log

@@ -136,23 +136,60 @@ async def test_a_watcher_sees_progress_and_every_numbered_message_once(
     assert {"training_progress", "model_complete", "results_stored"} <= {message.event for message in seen}
 
 
-async def test_the_official_client_hears_everything_once_in_order_through_a_lost_connection(
+async def followed(stack: RunningStack, session_id: str, **how: Any) -> AsyncIterator[dict[str, Any]]:
+    """What the official client prints while it follows a session to its end."""
+    script_of = script(
+        "follow.mjs", stack.url, session_id, json.dumps(how), environment={"FORETIDE_TOKEN": stack.token}
+    )
+    async with asyncio.timeout(240), script_of as lines:
+        async for line in lines:
+            yield line
+
+
+def numbers_of(heard: list[dict[str, Any]]) -> list[int]:
+    """The numbers of all numbered messages, as they came."""
+    return [number for line in heard if line["event"] != "joined" and (number := line["data"].get("sequence"))]
+
+
+ALL_NUMBERS = list(range(1, sum(EXPECTED.values()) + 1))
+
+
+async def test_f79_the_official_client_has_no_hole_no_repetition_no_disorder_after_ten_seconds_away(
+    stack: RunningStack, client: Client, tmp_path: Path
+) -> None:
+    session_id = await begin_session(client, tmp_path, epochs=8)
+    heard = [line async for line in followed(stack, session_id, cutAfter=4, awayMilliseconds=10_000)]
+    events = [line["event"] for line in heard]
+    assert all(line["data"]["ok"] for line in heard if line["event"] == "joined")
+    assert (events.count("joined"), events.count("connect_error")) == (2, 0)
+    assert numbers_of(heard) == ALL_NUMBERS
+    assert {"file_uploaded", "model_complete", "results_stored"} <= set(events)
+    assert heard[-2]["event"] == "training_complete"
+    assert heard[-2]["transport"] == "websocket"
+
+
+async def test_f79_nor_when_the_notifier_is_killed_and_restarted_in_the_middle(
     stack: RunningStack, client: Client, tmp_path: Path
 ) -> None:
     session_id = await begin_session(client, tmp_path, epochs=8)
     heard: list[dict[str, Any]] = []
-    follow = script("follow.mjs", stack.url, session_id, "4", environment={"FORETIDE_TOKEN": stack.token})
-    async with asyncio.timeout(240), follow as lines:
-        async for line in lines:
-            heard.append(line)
+    killed = None
+    async for line in followed(stack, session_id):
+        heard.append(line)
+        if killed is None and line["data"].get("sequence") == 4:
+            killed = kill(stack, "notifier")
     events = [line["event"] for line in heard]
-    assert all(line["data"]["ok"] for line in heard if line["event"] == "joined")
-    assert (events.count("joined"), events.count("connect_error")) == (2, 0)
-    numbers = [number for line in heard if (number := line["data"].get("sequence")) and line["event"] != "joined"]
-    assert numbers == list(range(1, sum(EXPECTED.values()) + 1))
-    assert {"file_uploaded", "training_progress", "model_complete", "results_stored"} <= set(events)
-    assert heard[-2]["event"] == "training_complete"
-    assert heard[-2]["transport"] == "websocket"
+    assert killed is not None
+    assert stack.supervisor.process_ids["notifier"] != killed
+    assert events.count("joined") >= 2
+    assert numbers_of(heard) == ALL_NUMBERS
+    assert {"training_progress", "training_complete"} <= set(events)
+    percents: dict[str, float] = {}
+    for line in heard:
+        if line["event"] == "training_progress":
+            for what, percent in ((line["data"]["job_id"], "progress"), ("run", "run_progress")):
+                assert line["data"][percent] >= percents.get(what, 0.0)
+                percents[what] = line["data"][percent]
 
 
 @pytest.mark.parametrize(

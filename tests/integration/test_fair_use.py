@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -15,7 +14,6 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from services.notifier.sockets import Sockets
 from services.results.app import create_app as results_app
 from services.upload.app import create_app as upload_app
 from shared.database.pool import Database
@@ -130,27 +128,6 @@ async def test_data_has_a_budget_of_its_own(applications: list[FastAPI], servers
         await make_time_pass(servers, user_id, 60)
         assert await used_up(one) >= REQUESTS
         assert (await chunk(one, upload_id, 98, 99, data)).status_code == 200
-
-
-async def test_what_is_asked_over_the_socket_counts_too(
-    applications: list[FastAPI], servers: LocalServers, user_id: UUID
-) -> None:
-    asked: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {}
-
-    class Listening:
-        """What the sockets need of a server here: their handlers are taken, and the client is this user."""
-
-        def on(self, name: str, handler: Callable[..., Awaitable[dict[str, Any]]]) -> None:
-            asked[name] = handler
-
-        async def get_session(self, _: str) -> dict[str, str]:
-            return {"user_id": str(user_id)}
-
-    Sockets(applications[0].state.service, Listening())
-    began, passed = time.monotonic(), 0
-    while (await asked["get_status"]("client", {"session_id": "none"}))["problem"]["category"] == "NOT_FOUND":
-        passed += 1
-    assert REQUESTS <= passed <= REQUESTS + came_back(began, REQUESTS)
 
 
 async def test_small_chunks_are_not_free(applications: list[FastAPI], servers: LocalServers, user_id: UUID) -> None:

@@ -82,7 +82,7 @@ async def test_of_two_that_start_a_job_at_once_one_does(
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"targetColumns": ["laod"]}, "DATA_VALIDATION", "Did you mean 'load'?"),
     ({"timeColumn": "tme"}, "DATA_VALIDATION", "Did you mean 'time'?"),
-    ({"horizon": 400}, "INSUFFICIENT_DATA", "Leave out horizon, or ask for less."),
+    ({"horizon": 400}, "INSUFFICIENT_DATA", "Leave out horizon: what the data has room for is chosen then."),
     ({"timeColumn": "load"}, "DATA_VALIDATION", "Choose another column: time."),
     ({"models": [{"kind": "Linaer"}]}, "DATA_VALIDATION", "Did you mean 'Linear'?"),
     ({"horizn": 3}, "DATA_VALIDATION", ""),

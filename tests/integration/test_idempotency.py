@@ -11,9 +11,11 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.dataset.app import create_api as dataset_api
+from services.notifier.app import create_api as notifier_api
 from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
 from shared.database.pool import Database
+from shared.runtime.service import Service
 from tests.integration.apps import caller, settings_for
 from tests.integration.chain import write_series
 from tests.waiting import until
@@ -38,7 +40,8 @@ async def uploads(database: Database, user_id: UUID) -> int:
 def test_every_post_takes_a_key(servers: LocalServers) -> None:
     settings = settings_for(servers)
     missing = []
-    for application in (upload_app(settings), dataset_api(settings), trainer_api(settings)):
+    notifier = notifier_api(Service("notifier", settings))
+    for application in (upload_app(settings), dataset_api(settings), trainer_api(settings), notifier):
         for path, item in application.openapi()["paths"].items():
             if "post" in item and path not in REPEATABLE_BY_NATURE:
                 names = {parameter["name"] for parameter in item["post"].get("parameters", [])}

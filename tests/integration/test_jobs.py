@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
+from services.trainer.memory import smaller_job
 from services.trainer.outcomes import command_for
 from services.trainer.runs import fail_job
 from shared.bus.rabbit import RabbitBus
@@ -58,7 +59,15 @@ async def reap_jobs(database: Database, owned: Owned, attempts: int = 5) -> None
             )
 
     await until(lapsed, what="a lapsed lease")
-    await reap(database, "training_jobs", service="trainer", attempts=attempts, command=command_for, fail=fail_job)
+    await reap(
+        database,
+        "training_jobs",
+        service="trainer",
+        attempts=attempts,
+        command=command_for,
+        fail=fail_job,
+        advice=smaller_job,
+    )
 
 
 async def test_f27_f28_a_job_of_a_lost_worker_is_queued_again_and_fails_with_a_reason_in_the_end(
@@ -74,6 +83,7 @@ async def test_f27_f28_a_job_of_a_lost_worker_is_queued_again_and_fails_with_a_r
     job = (await jobs_of(database, owned))[0]
     assert job["status"] == "failed"
     assert "worker" in job["error"]["detail"]
+    assert job["error"]["recovery"] == [*smaller_job(job), "Or give the workers more memory, and start it again."]
     assert (await event_names(database, owned))[-1] == "model.failed"
 
 
@@ -104,7 +114,9 @@ async def test_f25_the_heartbeat_is_the_workers_and_lives_while_the_job_says_not
         return len(jobs) == 2 and old == 2
 
     await until(outlived, what="two jobs that run for three leases")
-    await reap(database, "training_jobs", service="trainer", attempts=5, command=command_for, fail=fail_job)
+    await reap(
+        database, "training_jobs", service="trainer", attempts=5, command=command_for, fail=fail_job, advice=smaller_job
+    )
     assert [job["attempt"] for job in await jobs_of(database, owned)] == [1, 1], "nobody took them away"
     may_end.set()
     await asyncio.wait_for(ended.wait(), 30)

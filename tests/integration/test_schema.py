@@ -49,7 +49,7 @@ async def test_f83_a_database_built_from_zero_is_the_one_that_is_used_and_migrat
 async def test_every_table_has_row_level_security(servers: LocalServers) -> None:
     assert not [line for line in await description(servers.database_superuser_url) if line.endswith("rls false")]
     tables = [line for line in await description(servers.database_superuser_url) if line.startswith("rls ")]
-    assert len(tables) == 17
+    assert len(tables) == 21
     assert all(line.endswith(" true") for line in tables)
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.dataset.app import create_api as dataset_api
-from services.notifier.api import router as notifier_router
+from services.notifier.app import create_api as notifier_api
 from services.results.app import create_app as results_app
 from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
@@ -49,7 +49,7 @@ async def urls(servers: LocalServers) -> AsyncIterator[dict[str, str]]:
         "dataset": dataset_api(settings),
         "trainer": trainer_api(settings),
         "results": results_app(settings),
-        "notifier": Service("notifier", settings).application("notifier", [notifier_router]),
+        "notifier": notifier_api(Service("notifier", settings)),
     }
     ports = {name: free_port() for name in applications}
     running = [serving(application, ports[name]) for name, application in applications.items()]

@@ -17,6 +17,7 @@ from services.trainer.search.beginning import MAX_TRIALS_OF_A_RUN
 from services.trainer.search.ending import Ended, end_trial
 from services.trainer.search.starting import begin_trial
 from shared.database.pool import Database, Record
+from shared.events.payloads import MODEL_TRAINED_PERCENT
 from shared.jobs import lease
 from shared.jobs.worker import ClaimLost, Job
 from shared.problems import Problem
@@ -149,7 +150,7 @@ async def test_of_trials_that_end_at_once_the_last_one_queues_the_best_parameter
     assert job["parameters"] == begun[2].model
     found = job["search"]["found"]
     assert (found["trial"], found["val_loss"], found["val_loss_as_given"], found["trained"]) == (2, 1.0, 4.0, 4)
-    assert job["progress"] == pytest.approx(80.0), "training it is one of five parts of the work"
+    assert job["progress"] == pytest.approx(0.8 * MODEL_TRAINED_PERCENT), "training it is one of five parts of the work"
 
 
 async def test_a_search_all_of_whose_trials_fail_is_a_job_that_failed_and_the_run_is_closed(

@@ -113,7 +113,7 @@ async def test_a_trial_under_way_is_stopped_once_a_longer_one_has_shown_that_the
     begun = await begin_trial(database, first)
     assert begun is not None
     told: list[Progress] = []
-    sender: Any = SimpleNamespace(send=lambda session_id, user_id, progress: told.append(progress))
+    sender: Any = SimpleNamespace(send=lambda user_id, progress: told.append(progress))
     observation = Observation(database, sender, first, begun)
     watch = asyncio.create_task(observation.watch())
     try:

@@ -95,7 +95,7 @@ async def test_servers_come_back_with_their_data_and_leave_no_process(open_folde
     directory = open_folder / "data"
     async with LocalServers(directory, store="s3") as servers:
         urls = (servers.bus_url, servers.database_url, servers.store_url, servers.management_url)
-        secrets = (servers.jwt_secret, servers.signing_secret, servers.local_user_id)
+        secrets = (servers.jwt_secret, servers.signing_secret, servers.encryption_key, servers.local_user_id)
         await _write(servers)
         with pytest.raises(ProblemError, match=f"process {os.getpid()}") as refused:
             await LocalServers(directory).__aenter__()
@@ -121,7 +121,8 @@ async def test_servers_come_back_with_their_data_and_leave_no_process(open_folde
     assert living(processes) == []
     async with LocalServers(directory, store="s3") as servers:
         assert (servers.bus_url, servers.database_url, servers.store_url, servers.management_url) == urls
-        assert (servers.jwt_secret, servers.signing_secret, servers.local_user_id) == secrets
+        again = (servers.jwt_secret, servers.signing_secret, servers.encryption_key, servers.local_user_id)
+        assert again == secrets
         assert await _read(servers) == [b"written"] * 3
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
 from services.dataset.app import create_api as dataset_api
-from services.notifier.api import router as notifier_router
+from services.notifier.app import create_api as notifier_api
 from services.results.app import create_app as results_app
 from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
@@ -35,7 +35,7 @@ _IDENTIFIER = re.compile(r"\{(\w+)(:path)?\}")
 async def applications(servers: LocalServers) -> AsyncIterator[list[FastAPI]]:
     """Every service's HTTP side."""
     settings = settings_for(servers)
-    notifier = Service("notifier", settings).application("notifier", [notifier_router])
+    notifier = notifier_api(Service("notifier", settings))
     made = [upload_app(settings), dataset_api(settings), trainer_api(settings), results_app(settings), notifier]
     async with running(made[0]), running(made[1]), running(made[2]), running(made[3]), running(made[4]):
         yield made
@@ -51,9 +51,9 @@ def operations(application: FastAPI) -> list[tuple[str, str]]:
     ]
 
 
-def filled(path: str, owned: Owned, upload_id: str = "") -> str:
+def filled(path: str, owned: Owned, **identifiers: str) -> str:
     """The path with the owner's identifiers in it."""
-    known = {"sessionId": owned.session_id, "uploadId": upload_id, "plot": "predictions"}
+    known = {"sessionId": owned.session_id, "plot": "predictions", **identifiers}
     return _IDENTIFIER.sub(lambda match: known.get(match[1]) or str(uuid4()), path)
 
 
@@ -70,6 +70,25 @@ async def make_upload(database: Database, user_id: UUID) -> str:
     return upload_id
 
 
+async def make_webhook(database: Database, owned: Owned) -> tuple[str, str]:
+    """A webhook with an event that waits for it: the ids of both."""
+    async with database.transaction() as transaction:
+        webhook_id = await transaction.fetch_value(
+            "insert into webhooks (user_id, url, description) values ($1, 'https://theirs.example.org', 'theirs') "
+            "returning id",
+            owned.user_id,
+        )
+        delivery_id = await transaction.fetch_value(
+            """insert into webhook_deliveries
+                   (webhook_id, user_id, event_id, event_type, session_id, envelope, next_attempt_at)
+               values ($1, $2, gen_random_uuid(), 'file.uploaded', $3, '{}', now() + interval '1 day') returning id""",
+            webhook_id,
+            owned.user_id,
+            owned.session_id,
+        )
+    return str(webhook_id), str(delivery_id)
+
+
 async def call(client: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
     if "/tus/" in path:
         return await client.request(method, path, content=b"", headers=TUS)
@@ -83,16 +102,20 @@ async def test_f51_f52_what_is_another_users_is_not_found_on_any_route_nor_in_an
     """Generated from the OpenAPI documents: a new route is in this test by itself."""
     owned = await make_session(database)
     upload_id = await make_upload(database, owned.user_id)
+    webhook_id, delivery_id = await make_webhook(database, owned)
+    identifiers = {"uploadId": upload_id, "webhookId": webhook_id, "deliveryId": delivery_id}
     tried = 0
     for application in applications:
         async with caller(application, servers) as stranger:
             for method, path in operations(application):
-                answer = await call(stranger, method, filled(path, owned, upload_id))
+                answer = await call(stranger, method, filled(path, owned, **identifiers))
                 if "{" in path:
                     assert answer.status_code == 404, f"{method} {path}: {answer.status_code} {answer.text}"
                     assert method == "HEAD" or answer.json()["category"] == "NOT_FOUND"
                 else:
-                    shown = [part for part in (owned.session_id, upload_id, "theirs.csv") if part in answer.text]
+                    shown = [
+                        part for part in (owned.session_id, upload_id, webhook_id, "theirs") if part in answer.text
+                    ]
                     assert not shown, f"{method} {path} shows {shown}"
                 tried += 1
     assert tried >= 24
@@ -101,7 +124,13 @@ async def test_f51_f52_what_is_another_users_is_not_found_on_any_route_nor_in_an
             "select name, status from training_sessions where session_id = $1", owned.session_id
         )
         upload = await transaction.fetch_value("select status from uploads where upload_id = $1", upload_id)
+        webhook = await transaction.fetch_row(
+            """select hook.active, item.status, (select count(*) from user_secrets where webhook_id = hook.id)
+               from webhooks hook join webhook_deliveries item on item.webhook_id = hook.id where hook.id = $1""",
+            UUID(webhook_id),
+        )
     assert (*(row or ()), upload) == ("test", "uploaded", "open")
+    assert tuple(webhook or ()) == (True, "pending", 0)
 
 
 async def test_every_route_refuses_no_token_a_bad_one_and_an_expired_one(
@@ -171,6 +200,9 @@ async def test_f56_the_database_is_a_second_wall(servers: LocalServers, database
         "delete from training_sessions where true",
         "insert into training_sessions (session_id, user_id, name) values ('x', auth.uid(), 'x')",
         "select * from outbox",
+        "select * from user_secrets",
+        "update webhooks set url = 'https://mine.example.org' where true",
+        "insert into webhook_deliveries select * from webhook_deliveries where true",
         "select foretide.record_message('e', 'r', false, gen_random_uuid(), 't', 's', 's', 'u', null, '{}')",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

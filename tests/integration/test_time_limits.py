@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from foretide.stack.servers import LocalServers
-from services.notifier.sockets import Sockets
 from services.results.closing import close_if_ended
 from services.trainer.limits import run_is_over, seconds_left
 from services.trainer.overdue import end_overdue
@@ -22,7 +21,6 @@ from tests.integration.apps import caller
 from tests.integration.jobs import event_names, jobs_of, with_dataset
 from tests.integration.timed_runs import Runs
 from tests.integration.training import only_job
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -51,37 +49,6 @@ async def test_a_run_ends_as_the_request_says_or_else_the_configuration(
         assert told is None
     else:
         assert (datetime.fromisoformat(told) - before).total_seconds() == pytest.approx(expected, abs=60)
-
-
-async def test_a_run_that_a_socket_starts_ends_as_its_request_says(
-    runs: Runs, trainer: FastAPI, database: Database
-) -> None:
-    owned = await with_dataset(database)
-    asked: dict[str, Any] = {}
-
-    class Listening:
-        """Stands for the Socket.IO server."""
-
-        def on(self, name: str, handler: Any) -> None:
-            asked[name] = handler
-
-        async def get_session(self, _: str) -> dict[str, str]:
-            return {"user_id": str(owned.user_id)}
-
-    Sockets(trainer.state.service, Listening())
-    wanted, before = {"session_id": owned.session_id, "models": [LINEAR]}, datetime.now(UTC)
-    refused = await asked["start_training"]("client", {**wanted, "time_limit_seconds": 0.5})
-    answer = await asked["start_training"]("client", {**wanted, "time_limit_seconds": 600})
-
-    assert "time_limit_seconds" in refused["problem"]["detail"]
-    assert answer == {"ok": True, "status": "training_started"}
-
-    async def deadline() -> str | None:
-        told: str | None = (await runs.status(owned))["deadline"]
-        return told
-
-    ends = datetime.fromisoformat(await until(deadline, what="the run has begun"))
-    assert (ends - before).total_seconds() == pytest.approx(600, abs=60)
 
 
 @pytest.mark.parametrize("wrong", [0.5, -1, 8 * 86400, "soon", True])

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from services.trainer.child.threads import limit_threads
-from shared.problems import Category, ProblemError
+from shared.problems import ProblemError
 from shared.runtime.copies import Send, serve_copies
 
 
@@ -41,11 +41,13 @@ def _outcome(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     except ProblemError as error:
         return {"type": "failed", "problem": error.problem.model_dump(mode="json")}
     except MemoryError:
-        problem = ProblemError(
-            Category.RESOURCE_EXHAUSTION,
+        from services.trainer.memory import out_of_memory
+
+        problem = out_of_memory(
+            specification["model"],
+            specification["manifest_path"],
             title="The job ran out of memory",
             detail="Training needed more memory than this worker has.",
-            recovery=["Lower batch_size, units or layers.", "Use fewer windows (a larger step_minutes)."],
         ).problem
         return {"type": "failed", "problem": problem.model_dump(mode="json")}
 

@@ -31,7 +31,7 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     training = Training(task.configuration, task.target, parameters, fits, send, task.deadline, checkpoints)
     trained = training.run(dataset, 0)
     tested = back_test(dataset, task.configuration.split, training)
-    send({"type": "progress", "phase": "saving", "fraction": 0.0})
+    send({"type": "progress", "phase": "evaluation", "fraction": 1.0})
     history = trained.history
     seconds = training.before + time.monotonic() - began
     summary = {
@@ -47,6 +47,7 @@ def run_job(specification: dict[str, Any], send: Send) -> dict[str, Any]:
         _add_search(summary, specification["search"], folder)
     trained.evaluation.document["backtest"] = tested.document
     _save(folder, dataset, task.target, trained, summary)
+    send({"type": "progress", "phase": "saving", "fraction": 1.0})
     return {"type": "trained", "metrics": trained.evaluation.headline, "summary": summary}
 
 

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from services.trainer.child.task import Task
-from services.trainer.models.base import not_converged
 from services.trainer.models.registry import model_class
 from services.trainer.training import FITTED, Send, progress_of, training_data
 
@@ -18,11 +17,11 @@ def run_trial(specification: dict[str, Any], send: Send) -> dict[str, Any]:
     task = Task.read(specification)
     data = training_data(task.dataset, task.configuration, task.target)
     model = model_class(task.parameters.kind)(task.parameters)
-    model.fit(data, lambda epoch: send(progress_of(epoch, epoch.share, epoch.eta_seconds)), deadline=task.deadline)
+    model.fit(data, lambda epoch: send(progress_of(epoch, epoch.share)), deadline=task.deadline)
     send(FITTED)
     loss = model.squared_error(data.validation_inputs, data.validation_targets)
     if not math.isfinite(loss):
-        raise not_converged("Its error on the validation part is no number.", [])
+        raise model.not_converged("Its error on the validation part is no number.")
     return {
         "type": "trained",
         "metrics": {"val_loss": loss},

@@ -37,7 +37,10 @@ def find_window(inputs: Inputs, series: Sequence[Series], reference: int | None,
     found = windows.newest(grid) if reference is None else reference
     lacking = windows.latest(grid) if found is None else found
     if (found is None or reference is not None) and (lacks := windows.lacks(lacking)):
-        raise _insufficient(inputs, series, lacking, {lack.place: lack.cause for lack in lacks}, asked=reference)
+        possible = None if reference is None else windows.newest(grid)
+        raise _insufficient(
+            inputs, series, lacking, {lack.place: lack.cause for lack in lacks}, asked=reference, possible=possible
+        )
     assert found is not None
     return found, windows.at(found)[None]
 
@@ -74,7 +77,13 @@ def local_texts(times: Times, zone: str) -> list[str]:
 
 
 def _insufficient(
-    inputs: Inputs, series: Sequence[Series], reference: int, causes: dict[int, Drop], *, asked: int | None
+    inputs: Inputs,
+    series: Sequence[Series],
+    reference: int,
+    causes: dict[int, Drop],
+    *,
+    asked: int | None,
+    possible: int | None,
 ) -> ProblemError:
     configuration = inputs.configuration
     described: list[dict[str, Any]] = []
@@ -101,13 +110,20 @@ def _insufficient(
     earliest = min(one["needed"]["from"] for one in lacking)
     latest = max(one["needed"]["to"] for one in lacking)
     which = "that was asked for" if asked is not None else "which is the newest that all series reach"
+    possible_instead = []
+    if possible is not None:
+        possible_instead = [f"Or ask for referenceTime {moment_text(possible)}, the newest that these rows allow."]
     return ProblemError(
         Category.INSUFFICIENT_DATA,
         title="There are not enough rows for a forecast",
         detail=f"For the reference time {moment_text(reference)}, {which}: {said}.",
         recovery=[
             f"Send rows from {earliest} to {latest}, of each series as technical_details have them.",
-            "Or ask for another referenceTime.",
+            *possible_instead,
         ],
-        technical_details={"reference_time": moment_text(reference), "series": described},
+        technical_details={
+            "reference_time": moment_text(reference),
+            "possible_reference_time": None if possible is None else moment_text(possible),
+            "series": described,
+        },
     )

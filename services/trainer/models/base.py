@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from services.trainer.models.checkpoint import CheckpointFile
 from services.trainer.models.columns import Columns
-from shared.problems import Category, ProblemError
+from services.trainer.models.convergence import not_converged
+from shared.problems import ProblemError
 from shared.series.parameters.base import ModelParameters
 
 Windows = NDArray[np.float32]
@@ -58,7 +59,6 @@ class Epoch:
     epochs: int
     loss: float
     val_loss: float | None
-    eta_seconds: float | None = None
     part: float | None = None
     """Share of the whole work that is done where an epoch is told of before its end."""
 
@@ -69,11 +69,6 @@ class Epoch:
 
 
 Report = Callable[[Epoch], None]
-
-
-def seconds_left(seconds: float, share: float) -> float:
-    """How long the rest takes, where that share of the work took ``seconds``."""
-    return seconds / share * (1 - share)
 
 
 def share_of_time(deadline: float | None, parts: int) -> float | None:
@@ -87,6 +82,7 @@ class History:
     """What happened while fitting; a model's ``_fit`` writes it."""
 
     report: Report
+    parameters: ModelParameters
     epochs: list[Epoch] = field(default_factory=list)
     epochs_requested: int | None = None
     """None where a model has no passes over the windows."""
@@ -124,6 +120,8 @@ class Forecaster(ABC):
 
     def __init__(self, parameters: ModelParameters) -> None:
         self.parameters = parameters
+        self.epochs: list[Epoch] = []
+        """Of its fitting, where that was here."""
 
     @final
     def fit(
@@ -141,8 +139,9 @@ class Forecaster(ABC):
         limit = self.parameters.time_limit_seconds
         own = None if limit is None else time.monotonic() + limit
         deadlines = [one for one in (deadline, own) if one is not None]
-        history = History(report, checkpoints=checkpoints, deadline=min(deadlines, default=None))
+        history = History(report, self.parameters, checkpoints=checkpoints, deadline=min(deadlines, default=None))
         self._fit(data, history)
+        self.epochs = history.epochs
         _check_explosion(history, data)
         return history
 
@@ -154,8 +153,13 @@ class Forecaster(ABC):
         """
         forecast = self._predict(inputs)
         if not np.isfinite(forecast).all():
-            raise not_converged("The model forecasts values that are no numbers.", [])
+            raise self.not_converged("The model forecasts values that are no numbers.")
         return forecast.astype(np.float64)
+
+    @final
+    def not_converged(self, detail: str) -> ProblemError:
+        """The MODEL_CONVERGENCE problem of what was found after its fitting."""
+        return not_converged(detail, self.parameters, self.epochs)
 
     @final
     def squared_error(self, inputs: Windows, targets: Windows) -> float:
@@ -198,7 +202,7 @@ def _check_numbers(history: History) -> None:
     losses = [last.loss] + ([last.val_loss] if last.val_loss is not None else [])
     if not all(np.isfinite(loss) for loss in losses):
         raise not_converged(
-            f"The loss left the numbers in epoch {last.epoch}.", [epoch.loss for epoch in history.epochs[-6:-1]]
+            f"The loss left the numbers in epoch {last.epoch}.", history.parameters, history.epochs[:-1]
         )
 
 
@@ -207,18 +211,4 @@ def _check_explosion(history: History, data: TrainingData) -> None:
     best = min(epoch.loss for epoch in history.epochs)
     limit = _EXPLODED * max(1.0, float(np.mean(np.square(data.targets, dtype=np.float64))))
     if best > limit:
-        raise not_converged(
-            f"The loss exploded: at best it was {best:.4g}.", [epoch.loss for epoch in history.epochs[-5:]]
-        )
-
-
-def not_converged(detail: str, last_losses: list[float]) -> ProblemError:
-    """The problem, with the last losses that were numbers and what to try."""
-    shown = f" Last losses: {', '.join(f'{loss:.4g}' for loss in last_losses)}." if last_losses else ""
-    return ProblemError(
-        Category.MODEL_CONVERGENCE,
-        title="Model failed to converge",
-        detail=detail + shown,
-        recovery=["Use a smaller learning_rate.", "Use fewer layers or units.", "Check the series for extreme values."],
-        technical_details={"last_losses": last_losses},
-    )
+        raise not_converged(f"The loss exploded: at best it was {best:.4g}.", history.parameters, history.epochs)

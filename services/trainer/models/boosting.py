@@ -19,10 +19,9 @@ from services.trainer.models.base import (
     History,
     TrainingData,
     Windows,
-    not_converged,
-    seconds_left,
     share_of_time,
 )
+from services.trainer.models.convergence import not_converged
 from services.trainer.models.sampling import SET_BY_MAX_SAMPLES, drawn
 from shared.series.parameters.base import ModelParameters, Shape
 from shared.series.parameters.trees import LightGBMParameters
@@ -64,7 +63,9 @@ class LightGBM(Forecaster):
         validation = None
         if len(data.validation_inputs):
             # How many of them there are is told of the training part alone.
-            validation = self._table(data.validation_inputs, data.validation_targets, History(lambda _: None))
+            validation = self._table(
+                data.validation_inputs, data.validation_targets, History(lambda _: None, self.settings)
+            )
         self._keep(list(_trained(self._options(), training, validation, self.settings, history)))
 
     def _options(self) -> dict[str, Any]:
@@ -150,14 +151,14 @@ def _trained(
     if validation is not None:
         other = lightgbm.Dataset(validation.rows, reference=table, free_raw_data=False)
         tables["validation"] = other, validation
-    boosters, began, ended_early = training.values.shape[1], time.monotonic(), 0
+    boosters, ended_early = training.values.shape[1], 0
     for place in range(boosters):
         for one, values in tables.values():
             one.set_label(np.ascontiguousarray(values.values[:, place]))
         limit = _Limit(share_of_time(history.deadline, boosters - place))
         losses: dict[str, dict[str, list[float]]] = {}
         callbacks: list[Callable[..., Any]] = [lightgbm.record_evaluation(losses), limit]
-        callbacks.append(_Told(history, settings.trees, place, boosters, began))
+        callbacks.append(_Told(history, settings.trees, place, boosters))
         if validation is not None:
             callbacks.append(lightgbm.early_stopping(settings.patience, verbose=False))
         try:
@@ -170,14 +171,12 @@ def _trained(
                 callbacks=callbacks,
             )
         except lightgbm.basic.LightGBMError as error:
-            raise not_converged(f"LightGBM: {error}", []) from error
+            raise not_converged(f"LightGBM: {error}", settings, history.epochs) from error
         ended_early += limit.reached
         found = {name: [float(loss) for loss in metrics["l2"]] for name, metrics in losses.items()}
         best = int(np.argmin(found["validation"])) if validation is not None else len(found["training"]) - 1
-        done = place + 1
-        left = seconds_left(time.monotonic() - began, done / boosters)
         val_loss = found["validation"][best] if validation is not None else None
-        history.note(Epoch(done, boosters, found["training"][best], val_loss, left))
+        history.note(Epoch(place + 1, boosters, found["training"][best], val_loss))
         yield booster.model_to_string(num_iteration=best + 1)
     if ended_early:
         history.warnings.append(f"The time limit ended {ended_early} of {boosters} boosters early.")
@@ -186,11 +185,11 @@ def _trained(
 class _Told:
     """Tells of a booster while it grows: it may be the only one, of thousands of trees."""
 
-    def __init__(self, history: History, trees: int, place: int, boosters: int, began: float) -> None:
+    def __init__(self, history: History, trees: int, place: int, boosters: int) -> None:
         self.order, self.before_iteration = 35, False
         self._history = history
         self._every = max(1, trees * boosters // _TOLD)
-        self._trees, self._place, self._boosters, self._began = trees, place, boosters, began
+        self._trees, self._place, self._boosters = trees, place, boosters
 
     def __call__(self, environment: Any) -> None:
         """LightGBM calls this after each tree."""
@@ -199,8 +198,7 @@ class _Told:
             return
         losses = {name: float(loss) for name, _, loss, _ in environment.evaluation_result_list}
         share = (self._place + grown / self._trees) / self._boosters
-        left = seconds_left(time.monotonic() - self._began, share)
-        told = Epoch(self._place + 1, self._boosters, losses["training"], losses.get("validation"), left, share)
+        told = Epoch(self._place + 1, self._boosters, losses["training"], losses.get("validation"), share)
         self._history.report(told)
 
 

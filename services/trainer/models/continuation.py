@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import keras  # type: ignore[import-untyped]
@@ -64,7 +64,10 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         best = found.arrays["best"] or model.get_weights()
         self._stopping = {**state["early_stopping"], "best_weights": best}
         self._clock.before = self._history.seconds_before = state["seconds"]
-        self._history.epochs.extend(Epoch(**epoch) for epoch in state["epochs"])
+        # An older version's epochs may say more.
+        self._history.epochs.extend(
+            Epoch(**{one.name: epoch[one.name] for one in fields(Epoch)}) for epoch in state["epochs"]
+        )
         # Some are said anew by each attempt, before its first epoch.
         said = self._history.warnings
         said.extend(warning for warning in state["warnings"] if warning not in said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +19,6 @@ from services.trainer.models.base import (
     Report,
     TrainingData,
     Windows,
-    not_converged,
-    seconds_left,
     share_of_time,
 )
 from services.trainer.models.registry import model_class
@@ -107,7 +104,7 @@ class Ensemble(Forecaster):
         if len(data.validation_inputs):
             val_loss = model.squared_error(data.validation_inputs, data.validation_targets)
         if not np.isfinite([loss, val_loss or 0.0]).all():
-            raise not_converged("Its errors are no numbers.", [])
+            raise model.not_converged("Its errors are no numbers.")
         history.warnings.extend(f"{self._label(place)}: {warning}" for warning in own.warnings)
         progress.member_is_done(place, loss, val_loss)
         return _Trained(place, model, val_loss), own.chosen
@@ -174,31 +171,19 @@ class _Progress:
     def __init__(self, history: History, members: int) -> None:
         self._history = history
         self._members = members
-        self._began = time.monotonic()
 
     def of_member(self, place: int) -> Report:
         """What the member reports its epochs to."""
 
         def report(epoch: Epoch) -> None:
             share = (place + epoch.share) / self._members
-            self._history.report(
-                Epoch(
-                    place + 1,
-                    self._members,
-                    epoch.loss,
-                    epoch.val_loss,
-                    max(seconds_left(time.monotonic() - self._began, share), epoch.eta_seconds or 0.0),
-                    share,
-                )
-            )
+            self._history.report(Epoch(place + 1, self._members, epoch.loss, epoch.val_loss, share))
 
         return report
 
     def member_is_done(self, place: int, loss: float, val_loss: float | None) -> None:
         """A member counts as an epoch."""
-        share = (place + 1) / self._members
-        left = seconds_left(time.monotonic() - self._began, share)
-        self._history.note(Epoch(place + 1, self._members, loss, val_loss, left))
+        self._history.note(Epoch(place + 1, self._members, loss, val_loss))
 
 
 def _technical(failure: Exception) -> ProblemError:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows, seconds_left
+from services.trainer.models.base import Epoch, Forecaster, History, TrainingData, Windows
 from services.trainer.models.batches import ShuffledBatches
 from services.trainer.models.columns import Columns
 from services.trainer.models.continuation import Continuation, Stopwatch
@@ -66,7 +66,7 @@ class Neural(Forecaster):
         )
         clock = Stopwatch()
         batches = ShuffledBatches(data, parameters.batch_size, seed=parameters.seed)
-        callbacks = [batches, _Notes(history, parameters, clock), early_stopping]
+        callbacks = [batches, _Notes(history, parameters), early_stopping]
         over = False
         if history.checkpoints is not None:
             continuation = Continuation(history.checkpoints, history, early_stopping, clock)
@@ -135,13 +135,12 @@ def _memory_errors() -> Iterator[None]:
 
 
 class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells of each epoch, with the time that the remaining ones will take; ends training when its time is over."""
+    """Tells of each epoch; ends training when its time is over."""
 
-    def __init__(self, history: History, parameters: NeuralParameters, clock: Stopwatch) -> None:
+    def __init__(self, history: History, parameters: NeuralParameters) -> None:
         super().__init__()
         self._history = history
         self._epochs = parameters.epochs
-        self._clock = clock
         self._over = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -160,7 +159,6 @@ class _Notes(keras.callbacks.Callback):  # type: ignore[misc]
                 self._epochs,
                 float(losses.get("loss", float("nan"))),
                 float(losses["val_loss"]) if "val_loss" in losses else None,
-                seconds_left(self._clock.seconds, done / self._epochs),
             )
         )
         if self._over:

@@ -5,7 +5,6 @@ scikit-learn solves them; the kernel is computed once for all machines of a mode
 
 from __future__ import annotations
 
-import time
 import warnings
 from abc import abstractmethod
 from pathlib import Path
@@ -78,7 +77,7 @@ class KernelMachines(Forecaster):
         count, machines = values.shape
         iterations = int(np.clip(_UPDATES / (count * machines), *_ITERATIONS))
         dual, intercepts = np.zeros(values.shape), np.zeros(machines)
-        unfinished, began = 0, time.monotonic()
+        unfinished = 0
         for place in range(machines):
             machine = SVR(kernel="precomputed", C=self.settings.C, epsilon=self.settings.epsilon, max_iter=iterations)
             with warnings.catch_warnings():
@@ -88,8 +87,7 @@ class KernelMachines(Forecaster):
             dual[machine.support_, place], intercepts[place] = machine.dual_coef_[0], machine.intercept_[0]
             loss = float(np.mean((kernel @ dual[:, place] + intercepts[place] - values[:, place]) ** 2))
             done = place + 1
-            seconds_left = (time.monotonic() - began) / done * (machines - done)
-            history.note(Epoch(done, machines, loss, None, seconds_left))
+            history.note(Epoch(done, machines, loss, None))
         if unfinished:
             history.warnings.append(
                 f"{unfinished} of {machines} machines were not at their best after {iterations} iterations; "

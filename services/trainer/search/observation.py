@@ -121,4 +121,4 @@ class Observation:
             eta_seconds=detail["eta_seconds"],
             message=f"{detail['trials_ended']} of {detail['trials']} trials",
         )
-        self._progress.send(row["session_id"], row["user_id"], message)
+        self._progress.send(row["user_id"], message)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.trainer.search.trial import Trial, best_of, warnings_of
 from shared.database.pool import Database, Record, Transaction
+from shared.events.payloads import MODEL_TRAINED_PERCENT
 from shared.jobs.worker import ClaimLost
 from shared.series.parameters.search import Search
 
@@ -121,16 +122,16 @@ async def search_behind(database: Database, row: Record) -> dict[str, Any] | Non
 
 
 def after_search(row: Record, percent: float) -> float:
-    """Percent of a whole job, where ``percent`` of its training is done."""
+    """Percent of a whole job, where without a search before it ``percent`` of it would be done."""
     if row["search"] is None:
         return percent
     before = share_of_search(row["search"]["settings"]["trials"])
-    return before + (100.0 - before) * percent / 100.0
+    return before + (MODEL_TRAINED_PERCENT - before) * percent / MODEL_TRAINED_PERCENT
 
 
 def share_of_search(trials: int) -> float:
     """Percent of a searched job's work that is done when its search is over."""
-    return 100.0 * trials / (trials + 1)
+    return MODEL_TRAINED_PERCENT * trials / (trials + 1)
 
 
 def _trial(row: Record) -> Trial:

@@ -30,7 +30,7 @@ class Forecasting:
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self.cache = ArtifactCache(service, settings.forecast_cache_bytes)
-        self._children = service.children("services.trainer.serving.child", what="Forecasting")
+        self._children = service.children("services.trainer.serving.child", what="Forecasting", advice=_fewer_rows)
         self._seconds = settings.forecast_seconds
         self._slots = asyncio.Semaphore(settings.forecast_slots)
         self._job_slot = asyncio.Semaphore(1)
@@ -117,6 +117,16 @@ async def files_of(transaction: Transaction, session_id: str) -> Files:
         }
         for row in rows
     }
+
+
+def _fewer_rows(specification: dict[str, Any]) -> list[str]:
+    """A quarter of what was sent; and, of several models, one."""
+    rows, models = Path(specification["rows"]), len(specification["models"])
+    fewer = [] if models == 1 else [f"Ask for one model by its jobId, instead of {models} at once."]
+    if rows.is_dir():
+        return [*fewer, "Upload a shorter period: forecasts need the newest rows alone."]
+    size = rows.stat().st_size
+    return [*fewer, f"Send fewer rows: at most {size // 4} bytes of them instead of {size}."]
 
 
 def _busy(title: str, detail: str) -> ProblemError:

@@ -21,7 +21,7 @@ from shared.delivery.inbox import first_time, handled, read
 from shared.events.envelope import Envelope
 from shared.events.payloads import ForecastCompleted, ForecastFailed, Reference, TrainingCompleted
 from shared.jobs.patience import patiently
-from shared.problems import Problem, ProblemError, internal_problem
+from shared.problems import Problem, ProblemError, problem_of
 from shared.runtime.service import Service
 from shared.storage.keys import FORECAST_UPLOADS
 from shared.storage.transfer import put_file
@@ -63,17 +63,17 @@ class ForecastJobs:
         try:
             stored = await patiently("to forecast what follows", lambda: self._make(job, event))
         except ProblemError as error:
-            await self._fail(envelope, event, job, error.problem)
+            await self._fail(envelope, event, job, problem_of(error, current_trace_id()))
             return
         await self._complete(envelope, event, job, stored)
 
-    async def give_up(self, envelope: Envelope, _: BaseException) -> None:
+    async def give_up(self, envelope: Envelope, error: BaseException) -> None:
         """The message became a dead letter: the job fails, its models are kept."""
         event = read(envelope, TrainingCompleted)
         async with self._service.database.transaction() as transaction:
             job = await transaction.fetch_row(_JOB, event.session_id)
         if job is not None:
-            await self._fail(envelope, event, job, internal_problem(current_trace_id()))
+            await self._fail(envelope, event, job, problem_of(error, current_trace_id()))
 
     async def _make(self, job: Record, event: TrainingCompleted) -> dict[str, Reference]:
         async with self._service.database.transaction() as transaction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from services.upload.choices.windows import Lengths, Windows
 from services.upload.choices.wishes import Wishes
 from shared.analysis.document import Analysis
 from shared.problems import Category, ProblemError
+from shared.series.advice import Remedy, Setting, described, greatest, sentence
 
 _MOST_INPUTS = 8
 _MOST_COLUMN_STEPS = 2000
@@ -99,8 +101,9 @@ def choose_distance(
         every = round(wishes.window_minutes / steps.minutes)
         if every < 1 or abs(every * steps.minutes - wishes.window_minutes) > 1e-6 * wishes.window_minutes:
             raise _no_whole_steps(wishes.window_minutes, steps.minutes)
-        if not lay.windows(targets, inputs, lengths, every).suffice(lengths):
-            raise _too_far_apart(wishes.window_minutes)
+        suffices = partial(_suffices, lay, targets, inputs, lengths)
+        if not suffices(every):
+            raise _too_far_apart(wishes.window_minutes, steps.minutes, greatest(1, every, suffices))
         return Chosen(every, ASKED)
     columns = len(targets) + len(inputs) + features
     values = (excerpt.last - excerpt.first) // steps.step * (lengths.input * columns + lengths.horizon * len(targets))
@@ -112,6 +115,10 @@ def choose_distance(
     return Chosen(every, f"A window at every step would make {values:.1e} numbers; every {every} steps are plenty.")
 
 
+def _suffices(lay: Lay, targets: Sequence[str], inputs: Sequence[str], lengths: Lengths, every: int) -> bool:
+    return lay.windows(targets, inputs, lengths, every).suffice(lengths)
+
+
 def _no_whole_steps(minutes: float, step: float) -> ProblemError:
     return ProblemError(
         Category.DATA_VALIDATION,
@@ -121,10 +128,13 @@ def _no_whole_steps(minutes: float, step: float) -> ProblemError:
     )
 
 
-def _too_far_apart(minutes: float) -> ProblemError:
+def _too_far_apart(minutes: float, step: float, most: int | None) -> ProblemError:
+    """``most``: with at most so many steps from one window to the next there are enough."""
+    ways: list[Remedy] = [] if most is None else [[Setting("windowMinutes", float(minutes), most * step)]]
     return ProblemError(
         Category.INSUFFICIENT_DATA,
         title="Not enough data points",
         detail=f"windowMinutes: one window every {describe(minutes)} leaves too few of them.",
-        recovery=["Leave windowMinutes out, or ask for less.", "Upload a longer period."],
+        recovery=[*(sentence(way) for way in ways), "Leave windowMinutes out.", "Upload a longer period."],
+        technical_details={"changes": described(ways)},
     )

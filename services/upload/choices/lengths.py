@@ -11,6 +11,7 @@ from services.upload.choices.steps import describe
 from services.upload.choices.windows import Lengths, Windows, steps_needed
 from services.upload.choices.wishes import Wishes
 from shared.problems import Category, ProblemError
+from shared.series.advice import Remedy, Setting, described, greatest, sentence
 from shared.series.configuration import MAX_STEPS, Split
 from shared.series.configuration_fields import LONGEST_HOURS
 
@@ -41,7 +42,24 @@ def choose_lengths(season: Season, windows_of: WindowsOf, room: Room, wishes: Wi
     for lengths in tried:
         if windows_of(lengths.input, lengths.horizon).suffice(lengths):
             return Chosen(lengths, _room_words(lengths, tried[0], wishes))
-    raise _shortage(tried[-1], len(windows_of(tried[-1].input, tried[-1].horizon).numbers), room, wishes)
+    windows = len(windows_of(tried[-1].input, tried[-1].horizon).numbers)
+    raise _shortage(tried[-1], windows, room, wishes, _lower_wishes(season, windows_of, room, wishes))
+
+
+def _lower_wishes(season: Season, windows_of: WindowsOf, room: Room, wishes: Wishes) -> list[Remedy]:
+    """For each wish that is a number of steps the largest that leaves enough windows, if there is one."""
+
+    def suffices(**wish: int) -> bool:
+        possible = _possible(season, room, wishes.model_copy(update=wish))
+        return any(windows_of(one.input, one.horizon).suffice(one) for one in possible)
+
+    found: list[Remedy] = []
+    for name, shown in (("horizon", "horizon"), ("input_steps", "inputSteps")):
+        wish = getattr(wishes, name)
+        if wish is not None:
+            most = greatest(1, wish, lambda steps, name=name: suffices(**{name: steps}))  # type: ignore[misc]
+            found += [] if most is None else [[Setting(shown, wish, most)]]
+    return found
 
 
 def horizon_reason(season: Season, lengths: Lengths, step_minutes: float, wishes: Wishes) -> str:
@@ -118,7 +136,7 @@ def _room_words(lengths: Lengths, first: Lengths, wishes: Wishes) -> str:
     return "The series is short: nothing is kept apart to validate with, the newest 20 % test."
 
 
-def _shortage(lengths: Lengths, windows: int, room: Room, wishes: Wishes) -> ProblemError:
+def _shortage(lengths: Lengths, windows: int, room: Room, wishes: Wishes, ways: list[Remedy]) -> ProblemError:
     """The least that was tried, what there is, and what would be enough."""
     needed = steps_needed(lengths)
     fixed = [
@@ -126,7 +144,9 @@ def _shortage(lengths: Lengths, windows: int, room: Room, wishes: Wishes) -> Pro
         for name, wish in (("horizon", wishes.horizon), ("inputSteps", wishes.input_steps), ("split", wishes.split))
         if wish is not None
     ]
-    recovery = [f"Leave out {' and '.join(fixed)}, or ask for less."] if fixed else []
+    recovery = [sentence(way) for way in ways]
+    if fixed:
+        recovery.append(f"Leave out {' and '.join(fixed)}: what the data has room for is chosen then.")
     if needed is None:
         enough = "no amount of data would be enough"
     else:
@@ -148,5 +168,6 @@ def _shortage(lengths: Lengths, windows: int, room: Room, wishes: Wishes) -> Pro
             "input_steps": lengths.input,
             "horizon": lengths.horizon,
             "step_minutes": room.step_minutes,
+            "changes": described(ways),
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 from services.upload.forecast.documents import ForecastUploaded
@@ -14,10 +15,12 @@ from services.upload.reading import FileReader
 from shared.database.pool import Database, Record
 from shared.delivery import outbox
 from shared.events.payloads import FileRejected, Reference
-from shared.problems import Category, ProblemError, not_found
+from shared.problems import Category, ProblemError, not_found, problem_of
+from shared.shares import TellShare
 from shared.storage.keys import FORECAST_UPLOADS
 from shared.storage.port import ObjectStore
 from shared.telemetry.logs import logger
+from shared.telemetry.trace import current_trace_id
 from shared.web.idempotency import OnceReceived
 
 log = logger(__name__)
@@ -61,8 +64,12 @@ async def receive_file(
             _RESERVE, job_id, user_id, file_name, f"{folder}input.csv", announced_bytes, limits.expiry_seconds
         )
     try:
-        stored = await reader.store.put(FORECAST_UPLOADS, f"{folder}input.csv", part.blocks(), content_type="text/csv")
-        answer = await _read_and_keep(database, reader, user_id, job_id, file_name, stored.reference, limits, once)
+        async with reader.told.of_upload(user_id, str(job_id), file_name) as tell:
+            blocks = _told(part.blocks(), announced_bytes, tell.upload)
+            stored = await reader.store.put(FORECAST_UPLOADS, f"{folder}input.csv", blocks, content_type="text/csv")
+            answer = await _read_and_keep(
+                database, reader, user_id, job_id, file_name, stored.reference, limits, once, tell.analysis
+            )
     except BaseException:
         await asyncio.shield(_discard(database, reader.store, job_id))
         raise
@@ -80,10 +87,13 @@ async def _read_and_keep(
     raw: Reference,
     limits: Limits,
     once: OnceReceived,
+    tell: TellShare,
 ) -> ForecastUploaded:
     canonical_key = f"{job_folder(user_id, job_id)}canonical.parquet"
     try:
-        canonical, analysis = await reader.read(raw, file_name=file_name, overrides={}, canonical_key=canonical_key)
+        canonical, analysis = await reader.read(
+            raw, file_name=file_name, overrides={}, canonical_key=canonical_key, tell=tell
+        )
     except ProblemError as error:
         if error.problem.category is Category.DATA_VALIDATION:
             await _tell_rejection(database, user_id, job_id, file_name, error)
@@ -116,6 +126,18 @@ async def _read_and_keep(
             )
 
         return await once.of(same).answer(transaction, ForecastUploaded, work)
+
+
+async def _told(blocks: AsyncIterator[bytes], announced_bytes: int, tell: TellShare) -> AsyncIterator[bytes]:
+    """The blocks. Where it was not announced how many bytes come, it is told once they are there."""
+    received = 0
+    tell(0.0)
+    async for block in blocks:
+        yield block
+        received += len(block)
+        if announced_bytes:
+            tell(min(1.0, received / announced_bytes))
+    tell(1.0)
 
 
 def job_folder(user_id: UUID, job_id: UUID) -> str:
@@ -152,7 +174,7 @@ async def _tell_rejection(database: Database, user_id: UUID, job_id: UUID, file_
     async with database.transaction() as transaction:
         await outbox.record(
             transaction,
-            FileRejected(upload_id=str(job_id), file_name=file_name, problem=error.problem),
+            FileRejected(upload_id=str(job_id), file_name=file_name, problem=problem_of(error, current_trace_id())),
             source="upload",
             session_id=str(job_id),
             user_id=user_id,

@@ -28,8 +28,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tried: list[str] = []
     original = Upstreams.attempts
 
-    def counted(self: Upstreams, service: str) -> Iterator[tuple[float, str]]:
-        for pause, url in original(self, service):
+    def counted(self: Upstreams, service: str, key: str | None = None) -> Iterator[tuple[float, str]]:
+        for pause, url in original(self, service, key):
             tried.append(url)
             yield pause, url
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from services.dataset.building import build
+from services.dataset.smaller import smaller_dataset
 from shared.problems import Category, ProblemError
 from shared.runtime.child import Children
 from shared.series.artifact import read_dataset
@@ -41,8 +43,45 @@ def test_it_writes_the_dataset_its_manifest_scalers_and_plots(tmp_path: Path) ->
     assert manifest["distributions"]["targets"][0]["unit"] == "kW"
     for name in ("scalers.skops", "violin_inputs.png", "violin_targets.png"):
         assert (tmp_path / name).stat().st_size > 0
-    progress = [entry["progress"] for entry in told]
-    assert progress == sorted(progress)
+
+
+@pytest.mark.parametrize("kind", ["minmax", "standard", "robust"])
+def test_f78_every_phase_goes_from_block_to_block_to_its_end_and_never_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("shared.series.maker._BLOCK_VALUES", 1000)
+    asked = specification(tmp_path)
+    asked["configuration"]["scaling"] = {"kind": kind}
+    asked["configuration"]["split"] = {"backtest": {"folds": 2}}
+    told: list[dict[str, Any]] = []
+
+    build(asked, told.append)
+
+    phases = [entry["phase"] for entry in told]
+    assert sorted(phases, key=["windowing", "scaling", "plots"].index) == phases
+    for phase in ("windowing", "scaling", "plots"):
+        shares = [entry["fraction"] for entry in told if entry["phase"] == phase]
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < shares[-1] == pytest.approx(1.0)
+    assert phases.count("windowing") > 5
+    assert phases.count("scaling") > 10
+
+
+async def test_what_is_advised_where_memory_does_not_suffice_suffices(tmp_path: Path) -> None:
+    children = Children("services.dataset.build_child", what="Making", advice=smaller_dataset)
+    hours, enough = 1_200_000, 160 << 20
+
+    with pytest.raises(ProblemError) as raised:
+        await children.run(specification(tmp_path, hours=hours, memory_bytes=enough))
+    advised = re.search(r"at most (\d+) rows of 'load.csv', which has 1200000,", raised.value.problem.recovery[0])
+    assert advised
+    answer = await children.run(specification(tmp_path, hours=int(advised[1]), memory_bytes=enough))
+    await children.stop()
+
+    assert answer["manifest"]["windows"] > 200_000
+    assert raised.value.problem.recovery[1] == "Raise time_steps.step_minutes from 60 to 240."
+    assert "FORETIDE_DATASET_MEMORY_BYTES from 160 to 640 MiB" in raised.value.problem.recovery[2]
+    assert raised.value.problem.technical_details == {"memory_bytes": enough}
 
 
 async def test_f74_more_memory_than_it_may_take_is_a_problem_and_costs_the_child_alone(tmp_path: Path) -> None:

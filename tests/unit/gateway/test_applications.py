@@ -12,7 +12,7 @@ from foretide.gateway.openapi_merge import merge
 from foretide.gateway.routes import SERVICES, service_for
 from foretide.targets import API_OF_SERVICE
 from services.dataset.app import create_api as dataset_api
-from services.notifier.api import router as notifier_router
+from services.notifier.app import create_api as notifier_api
 from services.results.app import create_app as results_app
 from services.trainer.app import create_api as trainer_api
 from services.upload.app import create_app as upload_app
@@ -35,7 +35,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "dataset": dataset_api(SETTINGS),
         "trainer": trainer_api(SETTINGS),
         "results": results_app(SETTINGS),
-        "notifier": Service("notifier", SETTINGS).application("notifier", [notifier_router]),
+        "notifier": notifier_api(Service("notifier", SETTINGS)),
     }
     return {name: application.openapi() for name, application in applications.items()}
 

@@ -41,6 +41,8 @@ MEBIBYTE = 1024 * 1024
         ("GET", "/api/forecast/1/forecast.csv", "results"),
         ("GET", "/api/datasets/1/download-url", "results"),
         ("GET", "/api/files/training-results/1/plots/loss_curve.png", "results"),
+        ("POST", "/api/training/webhooks", "notifier"),
+        ("POST", "/api/training/webhooks/1/deliveries/2/redeliver", "notifier"),
         ("GET", "/socket.io/", "notifier"),
     ],
 )

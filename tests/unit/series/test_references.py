@@ -11,6 +11,7 @@ import pytest
 from shared.problems import Category, ProblemError
 from shared.series.configuration import TimeSteps, parse_configuration
 from shared.series.dataset import build_dataset
+from shared.series.maker import WindowMaker
 from shared.series.references import References, reference_times
 from shared.series.series import Series
 from tests.unit.series.examples import HOUR, MINUTE, START, document, hourly
@@ -52,6 +53,7 @@ def test_series_too_short_for_one_have_none() -> None:
     [
         ({"input": 7, "output": 3, "step_minutes": 1 / 60_000}, "too many windows"),
         ({"input": 4096, "output": 4096, "step_minutes": 1}, "too large"),
+        ({"input": 4096, "output": 3, "step_minutes": 1}, "too large"),
     ],
 )
 def test_f22_a_dataset_too_large_is_refused_before_it_takes_memory(time_steps: dict[str, Any], words: str) -> None:
@@ -69,6 +71,13 @@ def test_f22_a_dataset_too_large_is_refused_before_it_takes_memory(time_steps: d
     assert raised.value.problem.category is Category.RESOURCE_EXHAUSTION
     assert words in raised.value.problem.title
     assert peak < 10_000_000
+    details = raised.value.problem.technical_details
+    assert details is not None
+    for number, change in enumerate(details["changes"]):
+        changed = {name.rpartition(".")[2]: value for name, value in change["set"].items()}
+        # Every change that is named, made as it is named, is enough.
+        WindowMaker(parse_configuration(document(time_steps={**time_steps, **changed})), series, 1 << 20)
+        assert raised.value.problem.recovery[number].startswith(("Raise time_steps.step_minutes", "Lower time_steps."))
 
 
 def test_a_forecasts_times_need_not_rise() -> None:

@@ -13,7 +13,7 @@ from shared.problems import Category, Problem, ProblemError
 from shared.series.configuration import Configuration, parse_configuration
 from shared.series.dataset import build_dataset
 from shared.series.reach import sample_span
-from shared.series.selection import missing_parts
+from shared.series.selection import missing_parts, select_windows
 from shared.series.series import Series
 from shared.series.shortage import windows_needed
 from shared.series.splits import Reach, split_windows
@@ -45,6 +45,7 @@ def test_it_says_how_many_there_are_and_how_many_are_needed() -> None:
     assert found["missing"] == ["validation"]
     hours = found["needed"] - found["windows"]
     assert f"{hours} more hours" in problem.recovery[-1]
+    assert found["hours_missing"] == hours
 
 
 def test_so_many_more_hours_are_enough_and_one_less_is_not() -> None:
@@ -113,6 +114,44 @@ def test_every_kind_of_change_is_tried(change: tuple[str, Any], words: str) -> N
     found = details(shortage({0: thin, 1: hourly(48, seed=1), 2: hourly(48)}, changed(*change)))
 
     assert any(entry["change"].startswith(words) for entry in found["changes"]), found["changes"]
+
+
+def made(document: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The document with these settings; those that are None are left out of it."""
+    for path, value in settings.items():
+        *way, last = (int(step) if step.isdigit() else step for step in path.split("."))
+        part: Any = document
+        for step in way:
+            part = part.setdefault(step, {}) if isinstance(part, dict) else part[step]
+        if value is not None:
+            part[last] = value
+        elif isinstance(part, list):
+            del part[last]
+        else:
+            part.pop(last, None)
+    return document
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("series.2.horizon", {"start_hours": 1, "end_hours": 39}),
+        ("time_steps.step_minutes", 60 * 12),
+        ("time_steps.step_minutes", 90),
+        ("series.1.horizon.start_hours", -24),
+    ],
+)
+def test_every_change_that_is_named_gives_as_many_windows_as_it_promises(change: tuple[str, Any]) -> None:
+    series = {0: hourly(48), 1: hourly(30, seed=1), 2: hourly(48)}
+    found = details(shortage(series, changed(*change)))
+    assert found["changes"]
+
+    for promise in found["changes"]:
+        left = {0: series[0], 1: series[2]} if "series.1" in promise["set"] else series
+        configuration = parse_configuration(made(changed(*change), promise["set"]))
+        selected = select_windows(configuration, left)
+        assert (len(selected.reference_times), selected.used) == (promise["windows"], promise["used"])
+        assert selected.missing == promise["missing"]
 
 
 def test_no_change_is_named_where_none_helps() -> None:

@@ -84,7 +84,15 @@ def test_too_many_folds_are_a_problem(backtest: dict[str, int]) -> None:
     with pytest.raises(ProblemError) as raised:
         folds(100, backtest=backtest)
     assert raised.value.problem.category is Category.INSUFFICIENT_DATA
-    assert "split.backtest" in raised.value.problem.detail
+    problem = raised.value.problem
+    assert "split.backtest" in problem.detail
+    assert problem.technical_details is not None
+    for change, step in zip(problem.technical_details["changes"], problem.recovery, strict=False):
+        assert change["change"] == step
+        [(name, value)] = ((path.rpartition(".")[2], value) for path, value in change["set"].items())
+        assert folds(100, backtest={**backtest, name: value}), "what is named is enough"
+        with pytest.raises(ProblemError):
+            folds(100, backtest={**backtest, name: value + 1})
 
 
 def test_the_reach_counts_rows_between_which_a_sample_lies() -> None:

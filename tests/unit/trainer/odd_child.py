@@ -15,11 +15,11 @@ from services.trainer.child.__main__ import main
 
 
 def run_job(specification: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Do what the model's ``kind`` says, here and, with ``helpers``, beside others."""
-    model = specification["model"]
-    processes = [os.getpid(), *(subprocess.Popen(["/bin/sleep", "600"]).pid for _ in range(model["helpers"]))]
+    """Do what the ``target`` says, here and, with ``helpers`` in place of a search, beside others."""
+    helpers = range(specification["search"]["helpers"])
+    processes = [os.getpid(), *(subprocess.Popen(["/bin/sleep", "600"]).pid for _ in helpers)]
     send({"type": "progress", "phase": "training", "fraction": 0.0, "processes": processes})
-    match model["kind"]:
+    match specification["target"]:
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         case "killed after each of four epochs":

@@ -122,9 +122,10 @@ def test_progress_runs_over_all_folds_and_never_back(folder: Path, tmp_path: Pat
     told = [entry for entry in told if entry["type"] == "progress"]
     fractions = [entry["fraction"] for entry in told if entry["phase"] == "training"]
     assert fractions == sorted(fractions)
-    assert len(fractions) == 2 * (1 + FOLDS)
+    assert len(fractions) == (2 + 1) * (1 + FOLDS), "each epoch, and the end of each fit"
     assert fractions[-1] == 1.0
-    assert [entry["phase"] for entry in told][-2:] == ["evaluation", "saving"]
+    ends = [(entry["phase"], entry["fraction"]) for entry in told][-4:]
+    assert ends == [("training", 1.0), ("evaluation", 0.0), ("evaluation", 1.0), ("saving", 1.0)]
 
 
 def test_folds_that_no_time_is_left_for_are_there_without_values_with_the_reason_and_a_warning(
@@ -142,8 +143,9 @@ def test_folds_that_no_time_is_left_for_are_there_without_values_with_the_reason
     assert document["mean"]["rmse"] is None
     assert message["summary"]["warnings"] == ["The time limit left none for the back-test's fold 1, 2, 3 of 3."]
     assert message["metrics"]["rmse"] is not None, "the job's own model was trained and measured"
-    assert [entry.get("phase") for entry in told][-3:] == [None, "evaluation", "saving"]
-    assert told[-3] == {"type": "fitted"}, "no fold can make the job fail for its time"
+    ends = ["training"] * (1 + FOLDS) + ["evaluation", "evaluation", "saving"]
+    assert [entry.get("phase") for entry in told][-len(ends) :] == ends
+    assert told[-len(ends) - 1] == {"type": "fitted"}, "no fold can make the job fail for its time"
 
 
 @pytest.mark.parametrize(
@@ -173,12 +175,13 @@ def test_a_fold_of_a_kind_that_cannot_end_early_needs_the_time_of_the_longest_fi
 def test_how_long_the_longest_fit_took_is_known(dataset: StoredDataset) -> None:
     configuration = parse_configuration(dataset.manifest["configuration"])
     training = Training(configuration, 0, parse_model({"kind": "Linear"}), 1 + FOLDS, lambda _: None)
+    began = time.monotonic()
 
     training.run(dataset, 0)
     own = training.longest
     training.run(fold_dataset(dataset, configuration.split, 0), 1)
 
-    assert 0.0 < own <= training.longest < time.monotonic() - training.began
+    assert 0.0 < own <= training.longest < time.monotonic() - began
 
 
 @pytest.mark.parametrize("number, parts", [(0, 1 + FOLDS), (1, FOLDS), (FOLDS, 1)])

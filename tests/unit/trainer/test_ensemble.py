@@ -114,7 +114,6 @@ def test_f78_progress_never_goes_back_and_ends_at_the_whole(data: TrainingData) 
     assert shares[-1] == 1.0
     assert {(epoch.epoch, epoch.epochs) for epoch in told} == {(1, 4), (2, 4), (4, 4)}
     assert [epoch.epoch for epoch in history.epochs] == [1, 2, 4]
-    assert all(epoch.eta_seconds is not None and epoch.eta_seconds >= 0 for epoch in told)
 
 
 def test_a_member_that_cannot_work_on_the_data_is_left_out_and_told(data: TrainingData) -> None:

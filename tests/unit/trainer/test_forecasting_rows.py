@@ -275,3 +275,15 @@ def test_rows_of_one_input_under_two_names_are_refused_in_every_form(tmp_path: P
         from_csv(csv(tmp_path / "new.csv", "load", again, "temp"), two_of_one_name(), tmp_path)
     for body in ({"series": series}, {"rows": [{"time": time, "load": 1.5, again: 9.0, "temp": 1.0}]}):
         assert "given under another name already" in refusal(body, two_of_one_name()).detail
+
+
+def test_a_reference_time_that_the_rows_allow_is_named_where_another_one_was_asked_for() -> None:
+    series = [hourly(20), hourly(20)]
+    with pytest.raises(ProblemError) as raised:
+        find_window(inputs_of(), series, START + 100 * HOUR, START)
+
+    possible, _ = find_window(inputs_of(), series, None, START)
+    assert raised.value.problem.recovery[-1] == (
+        f"Or ask for referenceTime {moment_text(possible)}, the newest that these rows allow."
+    )
+    find_window(inputs_of(), series, possible, START)

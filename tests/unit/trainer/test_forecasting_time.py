@@ -31,7 +31,7 @@ class Endless:
 def forecasting_by(children: Endless, *, seconds: float = 0.1, slots: int = 2) -> Forecasting:
     settings = SimpleNamespace(forecast_cache_bytes=1000, forecast_seconds=seconds, forecast_slots=slots)
     service = SimpleNamespace(
-        settings=settings, children=lambda _, what: children, start_last=lambda companion: None, store=None
+        settings=settings, children=lambda _, **words: children, start_last=lambda companion: None, store=None
     )
     return Forecasting(service)  # type: ignore[arg-type]
 

@@ -210,7 +210,7 @@ def test_on_white_noise_the_report_says_that_nothing_was_learned(
 
 
 @kinds
-def test_progress_goes_through_the_phases_and_never_back(kind: str, trained: Trained) -> None:
+def test_f78_progress_goes_through_the_phases_to_their_ends_and_never_back(kind: str, trained: Trained) -> None:
     folder, message, told = trained[kind]
     history = _read(folder, "history.json")
 
@@ -219,8 +219,10 @@ def test_progress_goes_through_the_phases_and_never_back(kind: str, trained: Tra
     assert list(dict.fromkeys(phases)) == ["training", "evaluation", "saving"]
     training = [entry for entry in told if entry["phase"] == "training"]
     assert [entry["fraction"] for entry in training] == sorted(entry["fraction"] for entry in training)
+    last = {entry["phase"]: entry["fraction"] for entry in told}
+    assert last == {"training": 1.0, "evaluation": 1.0, "saving": 1.0}
     # Of members and boosters it is told before their end, too.
-    epochs = list({entry["epoch"]: entry for entry in training}.values())
+    epochs = list({entry["epoch"]: entry for entry in training if "epoch" in entry}.values())
     assert [entry["epoch"] for entry in epochs] == [entry["epoch"] for entry in history]
     assert [entry["fraction"] for entry in epochs] == [entry["epoch"] / entry["epochs"] for entry in epochs]
     assert [(entry["loss"], entry["val_loss"]) for entry in epochs] == [(e["loss"], e["val_loss"]) for e in history]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -94,13 +95,11 @@ def test_early_stopping_keeps_the_best_weights(make_data: MakeData) -> None:
     assert kept == pytest.approx(min(losses), rel=1e-5)
 
 
-def test_epochs_are_told_one_by_one_with_the_time_that_is_left(make_data: MakeData) -> None:
-    told: list[tuple[int, int, bool]] = []
-    Dense(DenseParameters(**TINY)).fit(
-        make_data(), lambda epoch: told.append((epoch.epoch, epoch.epochs, (epoch.eta_seconds or 0.0) > 0.0))
-    )
+def test_epochs_are_told_one_by_one(make_data: MakeData) -> None:
+    told: list[tuple[int, int]] = []
+    Dense(DenseParameters(**TINY)).fit(make_data(), lambda epoch: told.append((epoch.epoch, epoch.epochs)))
 
-    assert told == [(1, 3, True), (2, 3, True), (3, 3, False)]
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_the_last_losses(make_data: MakeData) -> None:
@@ -126,6 +125,19 @@ def test_an_exploding_learning_rate_is_a_problem_with_the_last_losses(make_data:
     losses = problem.technical_details["last_losses"]
     assert losses
     assert f"{losses[-1]:.4g}" in problem.detail
+    assert problem.technical_details["last_val_losses"]
+    assert json.dumps(problem.model_dump(mode="json"), allow_nan=False)
+
+
+def test_what_is_advised_first_after_an_explosion_converges(make_data: MakeData) -> None:
+    wild = {"layers": 3, "units": 64, "epochs": 4, "learning_rate": 10.0}
+    with pytest.raises(ProblemError) as raised:
+        _trained(make_data(count=400), **wild)
+
+    assert raised.value.problem.recovery[0] == "Lower learning_rate from 10 to 0.001."
+    assert raised.value.problem.technical_details is not None
+    first = raised.value.problem.technical_details["changes"][0]
+    _trained(make_data(count=400), **{**wild, **first["set"]})
 
 
 def test_memory_that_tensorflow_cannot_get_is_a_memory_error(

@@ -78,7 +78,7 @@ def _series(*, level_matters: bool) -> TrainingData:
 
 @pytest.mark.parametrize(("level_matters", "chosen"), [(False, "window"), (True, "none")])
 def test_auto_is_relative_where_the_level_says_nothing_by_itself(level_matters: bool, chosen: str) -> None:
-    history = History(lambda _: None)
+    history = History(lambda _: None, DenseParameters())
 
     assert is_relative(DenseParameters(), _series(level_matters=level_matters), history) == (chosen == "window")
 
@@ -89,8 +89,8 @@ def test_without_a_validation_part_or_a_past_auto_leaves_the_windows_as_they_are
     data = _series(level_matters=False)
     undecided = replace(data, validation_inputs=data.validation_inputs[:0], validation_targets=data.targets[:0])
 
-    assert not is_relative(DenseParameters(), undecided, History(lambda _: None))
-    assert not is_relative(DenseParameters(), make_data(), History(lambda _: None))
+    assert not is_relative(DenseParameters(), undecided, History(lambda _: None, DenseParameters()))
+    assert not is_relative(DenseParameters(), make_data(), History(lambda _: None, DenseParameters()))
 
 
 def test_f65_a_choice_without_a_past_to_be_relative_to_is_noted(make_data: MakeData) -> None:

@@ -23,6 +23,7 @@ from tests.processes import living, wait_until
 from tests.waiting import until
 
 ODD = ("-m", "tests.unit.trainer.odd_child")
+MANIFEST = Path(__file__).parent / "odd_manifest.json"
 STOP_SECONDS = 5.0
 _WORKER = """
 import asyncio, json, sys
@@ -34,7 +35,8 @@ def tell(progress):
 
 async def work():
     runner = ChildRunner(["-m", "tests.unit.trainer.odd_child"])
-    await runner.run(Specification("job", "", "", "", {"kind": "never ends", "helpers": 0}, "", 1), tell)
+    specification = Specification("job", "", "", "", {"kind": "Dense"}, "never ends", 1, search={"helpers": 0})
+    await runner.run(specification, tell)
 
 asyncio.run(work())
 """
@@ -42,7 +44,9 @@ MakeJob = Callable[[Path, Path, dict[str, Any], str], dict[str, Any]]
 
 
 def odd(kind: str, helpers: int = 0) -> Specification:
-    return Specification("job", "", "", "", {"kind": kind, "helpers": helpers}, "", 1)
+    """A job whose target says what its child does."""
+    model = {"kind": "Dense", "units": 1024, "batch_size": 512}
+    return Specification("job", "", str(MANIFEST), "", model, kind, 1, search={"helpers": helpers})
 
 
 _EARLIER: set[int] = set()
@@ -103,6 +107,8 @@ async def test_a_real_job_is_trained_in_a_warm_child_and_the_next_one_is_cancell
         "training",
         "training",
         "fitted",
+        "training",
+        "evaluation",
         "evaluation",
         "saving",
     ]
@@ -127,7 +133,7 @@ async def test_a_child_killed_by_a_signal_is_exhaustion_with_advice_and_the_work
     assert outcome.problem is not None
     assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
     assert "signal 9" in outcome.problem.detail
-    assert any("batch_size" in advice for advice in outcome.problem.recovery)
+    assert "Lower units from 1024 to 256." in outcome.problem.recovery
     assert (await runner.run(odd("talks"), lambda _: None)).problem is None
 
 
@@ -155,7 +161,7 @@ async def test_memory_that_runs_out_inside_is_exhaustion_with_advice(runner: Chi
 
     assert outcome.problem is not None
     assert outcome.problem.category is Category.RESOURCE_EXHAUSTION
-    assert outcome.problem.recovery
+    assert "Lower units from 1024 to 256." in outcome.problem.recovery
 
 
 async def test_a_fault_of_ours_is_not_blamed_on_memory_and_shows_nothing_of_the_inside(runner: ChildRunner) -> None:

@@ -32,7 +32,7 @@ async def test_a_child_that_never_says_that_it_is_trained_is_ended_when_its_time
 
     assert outcome.problem is not None
     assert (outcome.problem.category, outcome.problem.title) == (Category.RESOURCE_EXHAUSTION, "The time limit is over")
-    assert "never ends had 4 s left of its time_limit_seconds" in outcome.problem.detail
+    assert "Dense had 4 s left of its time_limit_seconds" in outcome.problem.detail
     assert any("max_samples" in advice for advice in outcome.problem.recovery)
     assert len(told) == 1, "no other child follows"
     await until(lambda: not living(told[0]["processes"]), what="child and grandchild have ended")

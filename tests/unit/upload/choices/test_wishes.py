@@ -82,7 +82,7 @@ def test_more_backtests_than_the_data_has_room_for_are_refused(planned: PlanFor,
     problem = refused(TWO, split={**split, "backtest": {"folds": 11}})
     assert problem.category is Category.INSUFFICIENT_DATA
     assert "no amount of data would be enough" in problem.detail
-    assert problem.recovery == ["Leave out split, or ask for less."]
+    assert problem.recovery == ["Leave out split: what the data has room for is chosen then."]
 
 
 def test_a_gap_to_bridge_without_interpolation_is_refused(refused: RefusedFor) -> None:
@@ -127,7 +127,24 @@ def test_what_is_said_to_be_needed_is_enough_and_no_more_than_that(planned: Plan
 def test_a_horizon_that_is_too_long_is_refused_with_the_way_out(refused: RefusedFor) -> None:
     problem = refused(TWO, horizon=800)
     assert problem.category is Category.INSUFFICIENT_DATA
-    assert "Leave out horizon, or ask for less." in problem.recovery
+    assert "Leave out horizon: what the data has room for is chosen then." in problem.recovery
+
+
+@pytest.mark.parametrize(
+    ("wish", "asked"), [("horizon", 800), ("input_steps", 900), ("window_minutes", 60.0 * 24 * 30)]
+)
+def test_the_largest_wish_that_can_be_met_is_named(
+    planned: PlanFor, refused: RefusedFor, wish: str, asked: float
+) -> None:
+    problem = refused(TWO, **{wish: asked})
+    assert problem.category is Category.INSUFFICIENT_DATA
+    assert problem.technical_details is not None
+    [change] = problem.technical_details["changes"]
+    [(name, most)] = change["set"].items()
+    assert problem.recovery[0] == f"Lower {name} from {asked:g} to {most:g}."
+    assert planned(TWO, **{wish: most})
+    step = 60.0 if wish == "window_minutes" else 1
+    assert refused(TWO, **{wish: most + step}).category is Category.INSUFFICIENT_DATA
 
 
 def test_gaps_that_break_every_window_are_named_as_the_cause(refused: RefusedFor) -> None:

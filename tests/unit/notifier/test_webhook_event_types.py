@@ -1,0 +1,45 @@
+"""The names that a webhook can ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.notifier.webhooks.event_types import EVENT_TYPES, TEST, checked, goes_with_its_session, is_sent_by_default
+from shared.events.catalogue import CATALOGUE, Kind
+from shared.problems import ProblemError
+
+
+def test_every_event_and_nothing_else_can_be_asked_for() -> None:
+    assert set(EVENT_TYPES) == {name for name, entry in CATALOGUE.items() if entry.kind is Kind.EVENT}
+    assert checked(list(reversed(EVENT_TYPES))) == list(EVENT_TYPES)
+    assert checked(["results.stored", "results.stored"]) == ["results.stored"]
+    assert checked(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "recovery"),
+    [
+        ("result.stored", "Did you mean 'results.stored'?"),
+        ("training.complete", "Did you mean 'training.completed'?"),
+        ("io.foretide.model.trained.v1", "Did you mean 'model.trained'?"),
+        ("xyzzy", "Choose one of those that exist."),
+        ("model.train", "Did you mean 'model.trained'?"),
+        (TEST, "Choose one of those that exist."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name: str, recovery: str) -> None:
+    with pytest.raises(ProblemError) as raised:
+        checked(["file.uploaded", name])
+    assert raised.value.problem.recovery == [recovery]
+    assert repr(name) in raised.value.problem.detail
+
+
+def test_numbered_events_are_sent_by_default() -> None:
+    assert {name for name in EVENT_TYPES if not is_sent_by_default(name)} == {"file.rejected", "session.purged"}
+    assert not is_sent_by_default(TEST)
+
+
+def test_that_a_session_is_gone_is_told_when_it_is_gone() -> None:
+    assert not goes_with_its_session("session.deleted")
+    assert not goes_with_its_session("session.purged")
+    assert goes_with_its_session("results.stored")
