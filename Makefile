@@ -44,6 +44,7 @@ bench: setup-test ## Every benchmark; each prints one JSON object as its last li
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.kills
 	$(PYTHON) -m benchmarks.offload
+	$(PYTHON) -m benchmarks.fanout
 
 .PHONY: setup-test
 setup-test:
