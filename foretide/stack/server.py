@@ -28,6 +28,7 @@ class Server(ABC):
     """From the command to the first answer; recovery after a crash included."""
     passing_failures: ClassVar[Sequence[str]] = ()
     """What its log says when it cannot start yet because its predecessor is only just leaving."""
+    _hindrance: str | None = None
 
     async def start(self) -> None:
         """Start what does not run of it and wait until it answers; nothing happens when it runs.
@@ -42,7 +43,8 @@ class Server(ABC):
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError as error:
             await self.stop()
-            raise self._problem(f"did not answer within {self.start_seconds:g} s") from error
+            hindrance = f", hindered by: {self._hindrance}" if self._hindrance else ""
+            raise self._problem(f"did not answer within {self.start_seconds:g} s{hindrance}") from error
         log.info("server runs", server=self.name, seconds=round(time.monotonic() - began, 1))
 
     async def stop(self) -> None:
@@ -78,7 +80,9 @@ class Server(ABC):
         while not await self._tried_answer():
             dead = next((child for child, _ in self._parts() if not child.alive), None)
             if dead is not None:
-                if any(sign in dead.log_of_this_run() for sign in self.passing_failures):
+                said = dead.log_of_this_run()
+                self._hindrance = next((sign for sign in self.passing_failures if sign in said), None)
+                if self._hindrance is not None:
                     return False
                 await self.stop()
                 raise self._problem(f"ended with code {dead.exit_code} while starting", dead)
@@ -101,7 +105,10 @@ class Server(ABC):
             title=f"{self.name} did not start",
             detail=f"{self.name} {what}. Its log ends with:\n{last_lines}",
             user_message=f"{self.name} {what}.",
-            recovery=[f"Read {speaker.log}.", "Remove the cause, then start again: no data is lost."],
+            recovery=[
+                f"Read {speaker.log}.",
+                "Remove the cause, then start again: no data is lost, and a port that others took is replaced.",
+            ],
             technical_details={"log": str(speaker.log), "log_tail": tail},
         )
 

@@ -41,8 +41,6 @@ class LocalServers:
     """The database owner's URL, for migrations: of ours the superuser's, else the one that was given."""
     store_url: str
     """``file://`` or ``s3://`` URL for the services."""
-    ports: Ports
-    """More ports can be claimed from it: they stay the same from run to run as well."""
     secrets: SecretFile
     """More secrets can be asked from it: they are kept in the data directory as well."""
 
@@ -63,6 +61,7 @@ class LocalServers:
         self._given_bus, self._given_database, self._given_store = bus_url, database_url, store_url
         self._accounts = accounts
         self._lock = DirectoryLock(self.data_directory)
+        self._ports: Ports | None = None
         self._postgres: PostgresServer | None = None
         self._servers: dict[str, Server] = {}
 
@@ -82,6 +81,12 @@ class LocalServers:
     async def __aexit__(self, *_: object) -> None:
         """Stop all in parallel and let go of the data directory."""
         await self._end()
+
+    @property
+    def ports(self) -> Ports:
+        """More ports can be claimed from it: they stay the same from run to run as well."""
+        assert self._ports is not None
+        return self._ports
 
     @property
     def jwt_secret(self) -> str:
@@ -135,7 +140,7 @@ class LocalServers:
     def _settle(self) -> None:
         """Decide what is ours and where it is."""
         directory, lock = self.data_directory, self._lock.descriptor
-        self.ports = Ports(directory / "ports.json")
+        self._ports = Ports(directory / "ports.json")
         self.secrets = SecretFile(directory / "secrets.json")
         self.management_url = None
         if self._given_bus is None:
@@ -173,6 +178,9 @@ class LocalServers:
         await asyncio.gather(*(server.stop() for server in self._servers.values()))
         self._servers.clear()
         self._postgres = None
+        if self._ports is not None:
+            self._ports.release()
+            self._ports = None
         self._lock.release()
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import asyncpg
 import pytest
 
 from foretide.stack import postgres_files
+from foretide.stack.ports import Ports
+from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import LocalServers, delete_data
 from shared.problems import Category, ProblemError
 from shared.storage.keys import TRAINING_RESULTS
@@ -34,6 +37,8 @@ ELSEWHERE = "amqp://somebody:secret@broker.example/"
 _OWNER = """
 import asyncio, json, sys
 from pathlib import Path
+from foretide.stack.ports import Ports
+from foretide.stack.seaweedfs import SeaweedServer
 from foretide.stack.servers import LocalServers
 
 async def main():
@@ -251,3 +256,25 @@ async def test_a_server_that_cannot_start_says_why(open_folder: Path) -> None:
     # All was let go of: the next one is not refused for the directory's lock, but for the same reason.
     with pytest.raises(ProblemError, match="PostgreSQL did not start"):
         await LocalServers(directory, bus_url=ELSEWHERE).__aenter__()
+
+
+async def test_a_server_whose_port_another_program_took_says_so_and_gets_another_one_next_time(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "logs").mkdir()
+    ports = Ports(tmp_path / "ports.json")
+    server = _Impatient(tmp_path, ports)
+    port = parse_s3_url(server.url).endpoint.rsplit(":", 1)[1]
+    with socket.create_server(("127.0.0.1", int(port))):
+        with pytest.raises(ProblemError, match="did not answer within 8 s, hindered by: is not available"):
+            await server.start()
+        ports.release()
+
+        other = _Impatient(tmp_path, Ports(tmp_path / "ports.json"))
+        assert other.url != server.url
+        await other.start()
+        await other.stop()
+
+
+class _Impatient(SeaweedServer):
+    start_seconds = 8.0

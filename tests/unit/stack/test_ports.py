@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +33,43 @@ def test_every_name_has_a_port_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_name_keeps_its_port_from_run_to_run(tmp_path: Path) -> None:
-    first = Ports(tmp_path / "ports.json").claim("database")
+    ports = Ports(tmp_path / "ports.json")
+    first = ports.claim("database")
+    ports.release()
 
     assert Ports(tmp_path / "ports.json").claim("database") == first
+
+
+_CLAIMING = """
+import sys
+from pathlib import Path
+from foretide.stack.ports import Ports
+
+ports = Ports(Path(sys.argv[1]))
+print(ports.claim("theirs"), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_nobody_else_gets_a_port_on_which_no_server_listens_yet(tmp_path: Path) -> None:
+    """Two stacks that started at once could choose the same: one of their servers then never came up."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _CLAIMING, tmp_path / "theirs.json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        text=True,
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        theirs = int(other.stdout.readline())
+        (tmp_path / "ours.json").write_text(json.dumps({"ours": theirs}))
+        while_it_runs = Ports(tmp_path / "ours.json").claim("ours")
+        other.kill()
+    (tmp_path / "ours.json").write_text(json.dumps({"ours": theirs}))
+
+    assert while_it_runs != theirs
+    assert Ports(tmp_path / "ours.json").claim("ours") == theirs
 
 
 def test_a_server_that_runs_keeps_its_port_though_it_is_not_free_now(tmp_path: Path, listener: socket.socket) -> None:
