@@ -45,26 +45,16 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One service's work queue for one kind of message, or for whatever ``routing_key`` matches."""
+    """One service's work queue for one kind of message."""
 
     service: str
     message: str
     kind: Literal["event", "command"]
-    routing_key: str | None = None
 
     @property
     def queue(self) -> str:
         """``foretide.<service>.<message>``."""
         return f"foretide.{self.service}.{self.message}"
-
-    @property
-    def binding(self) -> str:
-        """The routing key by which messages come into the queue."""
-        return self.routing_key or self.message
-
-
-WEBHOOKS = Subscription("notifier", "webhooks", "event", routing_key="#")
-"""Every event, for the webhooks of its user: one queue that all notifiers share."""
 
 
 SUBSCRIPTIONS: tuple[Subscription, ...] = (
@@ -87,7 +77,6 @@ SUBSCRIPTIONS: tuple[Subscription, ...] = (
     Subscription("results", "training.cancelled", "event"),
     Subscription("results", "forecast.completed", "event"),
     Subscription("results", "forecast.failed", "event"),
-    WEBHOOKS,
 )
 
 EXCHANGES: tuple[Exchange, ...] = (
@@ -126,7 +115,7 @@ def work_queue(subscription: Subscription) -> Queue:
         "x-overflow": "reject-publish",
     }
     exchange = EVENTS if subscription.kind == "event" else COMMANDS
-    return Queue(subscription.queue, arguments, ((exchange, subscription.binding),))
+    return Queue(subscription.queue, arguments, ((exchange, subscription.message),))
 
 
 def dead_letter_queue() -> Queue:

@@ -15,7 +15,7 @@ from shared.bus.asyncapi import build_document
 from shared.events.catalogue import CATALOGUE, Kind
 from shared.events.envelope import Envelope, decode, event_type, routing_key
 from tests.contract import snapshot
-from tests.unit.notifier.test_messages import example
+from tests.payloads import example
 
 PUBLISHED = json.loads(snapshot.FILE.read_text(encoding="utf-8"))
 

@@ -34,7 +34,7 @@ from shared.bus.rabbit import RabbitBus
 from shared.events.catalogue import CATALOGUE
 from shared.events.envelope import Envelope, event_type
 from tests.contract.asgi_server import free_socket, serve
-from tests.unit.notifier.test_messages import example
+from tests.payloads import example
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration

@@ -12,8 +12,6 @@ EVENT_TYPES = tuple(name for name, entry in CATALOGUE.items() if entry.kind is K
 TEST = "webhook.test"
 """Sent when its owner asks for it; it is on no bus and takes no number."""
 
-_OUTLIVES = frozenset({"session.deleted", "session.purged"})
-
 
 def checked(names: Sequence[str] | None) -> list[str] | None:
     """The names once each, in the catalogue's order; None stays None. Raises a problem for one that is no event's."""
@@ -30,13 +28,3 @@ def checked(names: Sequence[str] | None) -> list[str] | None:
             technical_details={"field": "eventTypes", "value": unknown, "known": list(EVENT_TYPES)},
         )
     return [name for name in EVENT_TYPES if name in names]
-
-
-def is_sent_by_default(name: str) -> bool:
-    """Whether webhooks that ask for nothing in particular get it: every numbered event."""
-    return name in CATALOGUE and CATALOGUE[name].numbered
-
-
-def goes_with_its_session(name: str) -> bool:
-    """Whether nobody need be told of it any more once its session is gone."""
-    return is_sent_by_default(name) and name not in _OUTLIVES

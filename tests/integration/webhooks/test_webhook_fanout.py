@@ -1,4 +1,4 @@
-"""From an event to its deliveries: once, in one transaction, whatever is repeated or fails."""
+"""From an event to its deliveries: once, in the event's own transaction."""
 
 from __future__ import annotations
 
@@ -6,94 +6,131 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
 
-from services.notifier.webhooks.fanout import record_deliveries
-from shared.bus.port import OutgoingMessage
-from shared.bus.topology import EVENTS, WEBHOOKS
+from services.notifier.webhooks.event_types import EVENT_TYPES
+from shared.bus.topology import EVENTS
 from shared.database.pool import Database, Transaction
-from shared.delivery.inbox import handled_once
-from shared.events.envelope import Envelope, event_type
-from shared.events.payloads import Payload, ResultsDeleted
+from shared.delivery import outbox
+from shared.events.catalogue import CATALOGUE
+from shared.events.payloads import FileRejected, Payload, ResultsDeleted, SessionPurged, TrainingStart
 from tests.integration.conftest import Owned, make_session
+from tests.integration.outboxes import record
 from tests.integration.webhooks.conftest import Owner
 from tests.integration.webhooks.receiver import Receiver
+from tests.payloads import example
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
 
-def happened(owned: Owned) -> Envelope:
-    """An event of the session that is on no bus yet."""
-    data = ResultsDeleted(session_id=owned.session_id, results=1, objects=2).model_dump(mode="json")
-    return Envelope(
-        source="/test",
-        type=event_type("results.deleted"),
-        subject=owned.session_id,
-        sequence="1",
-        userid=str(owned.user_id),
-        data=data,
+def happened(owned: Owned) -> ResultsDeleted:
+    return ResultsDeleted(session_id=owned.session_id, results=1, objects=2)
+
+
+async def happens(transaction: Transaction, owned: Owned) -> UUID:
+    """The event's id; it is not committed here."""
+    return await outbox.record(
+        transaction, happened(owned), source="test", session_id=owned.session_id, user_id=owned.user_id
     )
 
 
-async def make_hook(database: Database, user_id: UUID, *, active: bool = True) -> UUID:
+async def make_hook(
+    database: Database, user_id: UUID, *, active: bool = True, event_types: list[str] | None = None
+) -> UUID:
     """Without a secret, and with an address that leads nowhere."""
     async with database.transaction() as transaction:
         hook: UUID = await transaction.fetch_value(
-            """insert into webhooks (user_id, url, active, held_until)
-               values ($1, 'https://receiver.invalid', $2, now() + interval '1 day') returning id""",
+            """insert into webhooks (user_id, url, active, event_types, held_until)
+               values ($1, 'https://receiver.invalid', $2, $3, now() + interval '1 day') returning id""",
             user_id,
             active,
+            event_types,
         )
     return hook
 
 
-async def recorded(database: Database, envelope: Envelope) -> tuple[int, set[UUID]]:
-    """How often the event is marked as handled, and the webhooks that it is recorded for."""
+async def receivers_of(database: Database, event_id: UUID) -> set[UUID]:
+    """The webhooks that the event is recorded for."""
     async with database.transaction() as transaction:
-        marks = await transaction.fetch_value(
-            "select count(*) from inbox where consumer = $1 and message_id = $2", WEBHOOKS.queue, envelope.id
-        )
-        rows = await transaction.fetch("select webhook_id from webhook_deliveries where event_id = $1", envelope.id)
-    return marks, {row["webhook_id"] for row in rows}
+        rows = await transaction.fetch("select webhook_id from webhook_deliveries where event_id = $1", event_id)
+    return {row["webhook_id"] for row in rows}
 
 
-async def test_f84_an_event_is_marked_in_the_transaction_that_records_what_is_to_be_sent(
+async def test_f84_an_event_and_what_is_to_be_sent_of_it_are_one_transaction(
     database: Database, session: Owned
 ) -> None:
-    """A handler that fails in between leaves neither; parallel retries record once."""
     hooks = {await make_hook(database, session.user_id) for _ in range(2)}
-    envelope = happened(session)
-    tries: list[int] = []
+    event_ids = []
 
-    async def fails_once(transaction: Transaction, envelope: Envelope, data: Payload) -> None:
-        await record_deliveries(transaction, envelope, data)
-        tries.append(1)
-        if len(tries) == 1:
+    async def fails() -> None:
+        async with database.transaction() as transaction:
+            event_ids.append(await happens(transaction, session))
             raise RuntimeError("after the write")
 
-    handle = handled_once(database, WEBHOOKS.queue, Payload, fails_once)
-    with pytest.raises(RuntimeError):
-        await handle(envelope)
-    assert await recorded(database, envelope) == (0, set())
-    replicas = [handled_once(database, WEBHOOKS.queue, Payload, record_deliveries) for _ in range(4)]
-    await asyncio.gather(*(replica(envelope) for replica in replicas))
-    assert await recorded(database, envelope) == (1, hooks)
+    with pytest.raises(RuntimeError, match="after the write"):
+        await fails()
+    assert await receivers_of(database, event_ids[0]) == set()
+    assert await receivers_of(database, await record(database, session, happened(session))) == hooks
 
 
 async def test_only_the_owners_active_webhooks_get_it(database: Database, session: Owned) -> None:
     mine = await make_hook(database, session.user_id)
     await make_hook(database, session.user_id, active=False)
     await make_hook(database, (await make_session(database)).user_id)
-    envelope = happened(session)
-    await handled_once(database, WEBHOOKS.queue, Payload, record_deliveries)(envelope)
-    assert await recorded(database, envelope) == (1, {mine})
+    assert await receivers_of(database, await record(database, session, happened(session))) == {mine}
 
 
-async def test_what_the_bus_delivers_twice_is_sent_once(notifier: FastAPI, owner: Owner, receiver: Receiver) -> None:
+async def test_nobody_gets_commands(database: Database, session: Owned) -> None:
+    await make_hook(database, session.user_id)
+    command = TrainingStart(**example(TrainingStart) | {"session_id": session.session_id})
+    assert await receivers_of(database, await record(database, session, command)) == set()
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+async def test_numbered_events_are_sent_by_default_and_all_by_name(
+    database: Database, session: Owned, name: str
+) -> None:
+    """``file.rejected`` and ``session.purged`` come to who asks for them; every event that has a number, to all."""
+    default = await make_hook(database, session.user_id)
+    asking = await make_hook(database, session.user_id, event_types=[name])
+    other = next(each for each in EVENT_TYPES if each != name)
+    await make_hook(database, session.user_id, event_types=[other])
+    payload = CATALOGUE[name].payload
+    told = payload(**example(payload))
+    expected = {asking} if name in ("file.rejected", "session.purged") else {default, asking}
+    assert await receivers_of(database, await record(database, session, told)) == expected
+
+
+@pytest.mark.parametrize("payload", [FileRejected, SessionPurged])
+async def test_what_is_of_no_session_needs_none(database: Database, session: Owned, payload: type[Payload]) -> None:
+    name = next(name for name, entry in CATALOGUE.items() if entry.payload is payload)
+    asking = await make_hook(database, session.user_id, event_types=[name])
+    gone = Owned("no-session", session.user_id)
+    assert await receivers_of(database, await record(database, gone, payload(**example(payload)))) == {asking}
+
+
+async def test_what_is_recorded_while_its_webhook_is_made_inactive_does_not_wait_for_ever(
+    owner: Owner, receiver: Receiver, database: Database
+) -> None:
     hook = await owner.hook(receiver.url)
-    envelope = happened(owner.owned)
-    message = OutgoingMessage(EVENTS, "results.deleted", str(envelope.id), envelope.to_bytes())
-    assert await notifier.state.service.bus.publish([message] * 3) == [None] * 3
-    last = await owner.event()
-    await owner.ended(hook, 2)
-    assert receiver.times == {str(envelope.id): 1, last: 1}
+    async with database.transaction() as transaction:
+        event_id = await happens(transaction, owner.owned)
+        changing = asyncio.create_task(
+            owner.client.patch(f"/api/training/webhooks/{hook['webhookId']}", json={"active": False})
+        )
+
+        async def waits() -> bool:
+            async with database.transaction() as looking:
+                return bool(
+                    await looking.fetch_value("select count(*) from pg_locks where not granted and locktype <> 'tuple'")
+                )
+
+        await until(waits, what="the change waits for the event")
+    assert (await changing).json()["active"] is False
+    [item] = await owner.ended(hook)
+    assert (item["eventId"], item["status"]) == (str(event_id), "cancelled")
+
+
+def test_the_database_knows_the_events_by_their_exchange() -> None:
+    """``foretide.record_message`` names it."""
+    assert EVENTS == "foretide.events"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,9 +90,12 @@ async def test_f27_what_a_killed_replica_was_sending_is_sent_by_the_other_under_
 
     receiver.answer = think
     hooks = [await owner.hook(receiver.url) for _ in range(4)]
+    # Else the other one might take them all.
+    os.kill(replicas[1].process_id, signal.SIGSTOP)
     events = [await owner.event() for _ in range(10)]
     await until(lambda: len(receiver.received) >= 12, what="requests are under way")
     await replicas[0].kill()
+    os.kill(replicas[1].process_id, signal.SIGCONT)
     killed.set()
     logs = [await owner.ended(hook, 10) for hook in hooks]
     for log in logs:

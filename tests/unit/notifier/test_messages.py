@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_origin
-from uuid import UUID, uuid4
+from typing import Any, get_args
+from uuid import uuid4
 
 import pytest
-from pydantic import BaseModel
 
 from services.notifier.messages import (
     PHASES,
@@ -19,39 +18,10 @@ from services.notifier.messages import (
 )
 from shared.events.catalogue import CATALOGUE, Kind
 from shared.events.envelope import Envelope, event_type
-from shared.events.payloads import Progress, Reference, UploadProgress
-from shared.problems import Category, ProblemError
+from shared.events.payloads import Progress, UploadProgress
+from tests.payloads import example
 
 NUMBERED = [definition for definition in CATALOGUE.values() if definition.numbered]
-_REFERENCE = Reference(bucket="b", key="s/plots/violin.png", sha256="0" * 64, bytes=1)
-_PROBLEM = ProblemError(Category.INTERNAL, title="t", detail="d").problem
-
-
-def example(model: type[BaseModel]) -> dict[str, Any]:
-    """A valid payload with every required field."""
-    values = {name: value_of(field.annotation) for name, field in model.model_fields.items() if field.is_required()}
-    return model.model_validate(values).model_dump(mode="json")
-
-
-def value_of(annotation: Any) -> Any:
-    if annotation is UUID:
-        return uuid4()
-    if annotation is Reference:
-        return _REFERENCE
-    if annotation is type(_PROBLEM):
-        return _PROBLEM
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is list:
-        return [value_of(arguments[0])]
-    if origin is dict or annotation is dict:
-        return {"artifact": _REFERENCE} if Reference in arguments else {}
-    if arguments and str(origin) == "typing.Literal":
-        return arguments[0]
-    if arguments:
-        return value_of(arguments[0])
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return example(annotation)
-    return {str: "text", int: 1, float: 1.0, bool: True}.get(annotation, "text")
 
 
 @pytest.mark.parametrize("definition", NUMBERED, ids=lambda definition: definition.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.notifier.webhooks.event_types import EVENT_TYPES, TEST, checked, goes_with_its_session, is_sent_by_default
+from services.notifier.webhooks.event_types import EVENT_TYPES, TEST, checked
 from shared.events.catalogue import CATALOGUE, Kind
 from shared.problems import ProblemError
 
@@ -32,14 +32,3 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, recovery: str) 
         checked(["file.uploaded", name])
     assert raised.value.problem.recovery == [recovery]
     assert repr(name) in raised.value.problem.detail
-
-
-def test_numbered_events_are_sent_by_default() -> None:
-    assert {name for name in EVENT_TYPES if not is_sent_by_default(name)} == {"file.rejected", "session.purged"}
-    assert not is_sent_by_default(TEST)
-
-
-def test_that_a_session_is_gone_is_told_when_it_is_gone() -> None:
-    assert not goes_with_its_session("session.deleted")
-    assert not goes_with_its_session("session.purged")
-    assert goes_with_its_session("results.stored")
