@@ -11,6 +11,7 @@ import uvicorn
 
 from foretide.cli.console import problems_end_the_command
 from foretide.targets import GATEWAY, TARGETS, application_factory
+from shared.runtime.collecting import collect_seldom
 from shared.runtime.lifeline import hold_lifeline
 from shared.runtime.scratch import scratch_folder
 from shared.settings import Settings
@@ -18,6 +19,7 @@ from shared.telemetry.logs import configure_logging, logger
 
 log = logger(__name__)
 
+_HOLD_CONNECTIONS = (GATEWAY, "notifier")
 _GRACE_SECONDS = 10
 _ONCE_IDLE_SECONDS = 60.0
 _LONGEST_HEADER = 128 * 1024
@@ -46,6 +48,8 @@ def serve(
             log_format=os.environ.get("FORETIDE_LOG_FORMAT", "json"),
         )
         application = _gateway() if service == GATEWAY else application_factory(service)(Settings())
+        if service in _HOLD_CONNECTIONS:
+            collect_seldom()
         server = uvicorn.Server(
             uvicorn.Config(
                 application,  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ its connection ends, and when it comes back it catches up by replay.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,7 +73,9 @@ class Connections:
         """A client whose token was verified."""
         connection = self._connections[client] = Connection(client, caller, token)
         if (socket := self._socket(client)) is not None:
-            socket.queue.polled = lambda: not socket.upgraded
+            # A reference back would keep it until the garbage collector comes.
+            weak = weakref.ref(socket)
+            socket.queue.polled = lambda: (open_socket := weak()) is not None and not open_socket.upgraded
         CLIENTS.set(len(self._connections))
         self._watch_time(connection)
         return connection
