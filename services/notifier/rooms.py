@@ -157,17 +157,23 @@ class Rooms:
             return await events_after(transaction, session_id, after, limit=REPLAY_BATCH)
 
     async def _pass_on(self, room: Room, envelope: Envelope) -> None:
-        # What is left to tell of a job comes before what the event says of it; but where many end at the same moment
-        # no event is held up for longer.
-        age = (datetime.now(UTC) - envelope.time).total_seconds()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, _LONGEST_HOLD_SECONDS - age)):
-                for job in jobs_of(envelope):
-                    await self._tell_progress(room, job)
+        if jobs := [job for job in jobs_of(envelope) if room.pace.waits(job)]:
+            await self._tell_before(room, jobs, envelope)
         if envelope.name == "training.cancelled":
             room.pace.forget()
         room.run.hear(envelope)
         self._tell(room, event_message(envelope), envelope.sequence_number)
+
+    async def _tell_before(self, room: Room, jobs: list[str], envelope: Envelope) -> None:
+        """What is left to tell of jobs comes before what the event says of them.
+
+        But where many end at the same moment no event is held up for longer.
+        """
+        age = (datetime.now(UTC) - envelope.time).total_seconds()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, _LONGEST_HOLD_SECONDS - age)):
+                for job in jobs:
+                    await self._tell_progress(room, job)
 
     def _tell(self, room: Room, message: SocketMessage, number: int | None = None) -> None:
         """Send to all members; those that have the event already are left out. Nothing is awaited here.
