@@ -29,7 +29,7 @@ SETTINGS = {
     "webhook_allow_http": True,
     "webhook_allow_private": True,
     "webhook_timeout_seconds": 1.0,
-    "webhook_delays_seconds": [0.1, 0.2, 0.2],
+    "webhook_delays_seconds": [0.1, 0.2, 1.0],
 }
 
 

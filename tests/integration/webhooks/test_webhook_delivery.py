@@ -48,11 +48,13 @@ async def test_a_receiver_that_is_away_is_tried_again_and_every_attempt_is_logge
     hook = await owner.hook(receiver.url)
     event = await owner.event()
     waiting = await owner.attempted(hook)
+    await owner.hold(hook, True)
     assert waiting["status"] == "pending"
     assert waiting["nextAttemptAt"] > waiting["attempts"][0]["startedAt"]
     assert "Cannot connect" in waiting["attempts"][0]["error"]
     assert (await owner.read(hook))["failingSince"] is not None
     async with receiver.running():
+        await owner.hold(hook, False)
         [item] = await owner.ended(hook)
         assert receiver.times == {event: 1}
     assert item["status"] == "delivered"
