@@ -13,24 +13,27 @@ from shared.problems import Category, ProblemError, not_found
 from shared.web.documents import Page, decode_cursor, encode_cursor
 
 _SHOWN_ATTEMPTS = 20
-_LIST = """
-select * from public.webhook_deliveries
-where webhook_id = $1 and ($2::timestamptz is null or (created_at, id::text) < ($2, $3))
+# In one statement: what an attempt came to and the state that follows from it are never shown one without the other.
+_ITEM = f"""
+select item.*, array(
+    select to_jsonb(recent) from (
+        select * from public.webhook_attempts where delivery_id = item.id order by number desc limit {_SHOWN_ATTEMPTS}
+    ) recent order by recent.number
+) as log
+from public.webhook_deliveries item
+"""
+_LIST = f"""
+{_ITEM} where webhook_id = $1 and ($2::timestamptz is null or (created_at, id::text) < ($2, $3))
 order by created_at desc, id::text desc limit $4
 """
-_ATTEMPTS = """
-select recent.* from unnest($1::uuid[]) wanted (id) cross join lateral (
-    select * from public.webhook_attempts where delivery_id = wanted.id order by number desc limit $2
-) recent order by recent.delivery_id, recent.number
-"""
-_FIND = "select * from public.webhook_deliveries where id = $1 and webhook_id = $2"
+_FIND = f"{_ITEM} where id = $1 and webhook_id = $2"
 _ANEW = """
 update public.webhook_deliveries set status = 'pending', schedule_start = attempts, next_attempt_at = now()
 where id = $1 and (status <> 'pending' or lease_until is null or lease_until <= now())
 """
 _TEST = """
 insert into public.webhook_deliveries (webhook_id, user_id, event_id, event_type, envelope)
-values ($1, $2, $3, $4, $5) returning *
+values ($1, $2, $3, $4, $5) returning id
 """
 _FORGET = """
 delete from public.webhook_deliveries where created_at < now() - interval '30 days' and status <> 'pending'
@@ -48,7 +51,7 @@ async def list_deliveries(
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return Page[DeliveryDocument](
-        items=await _documents(transaction, shown),
+        items=[_document(row) for row in shown],
         next_cursor=encode_cursor(list_name, last["created_at"], str(last["id"])) if last else None,
     )
 
@@ -62,8 +65,7 @@ async def redeliver(transaction: Transaction, webhook: Record, delivery_id: UUID
         raise not_found("Delivery", str(delivery_id))
     require_active(webhook)
     await transaction.execute(_ANEW, delivery_id)
-    [document] = await _documents(transaction, await transaction.fetch(_FIND, delivery_id, webhook["id"]))
-    return document
+    return await _found(transaction, webhook, delivery_id)
 
 
 async def send_test(transaction: Transaction, webhook: Record) -> DeliveryDocument:
@@ -76,12 +78,10 @@ async def send_test(transaction: Transaction, webhook: Record) -> DeliveryDocume
         userid=str(webhook["user_id"]),
         data={"webhook_id": str(webhook["id"]), "message": "This is a test of your webhook."},
     )
-    row = await transaction.fetch_row(
+    delivery_id = await transaction.fetch_value(
         _TEST, webhook["id"], webhook["user_id"], envelope.id, TEST, envelope.model_dump(mode="json", exclude_none=True)
     )
-    assert row is not None
-    [document] = await _documents(transaction, [row])
-    return document
+    return await _found(transaction, webhook, delivery_id)
 
 
 def require_active(webhook: Record) -> None:
@@ -103,17 +103,18 @@ async def forget_old(database: Database) -> None:
         await transaction.execute(_EXPIRED)
 
 
-async def _documents(transaction: Transaction, rows: list[Record]) -> list[DeliveryDocument]:
-    attempts: dict[UUID, list[AttemptDocument]] = {}
-    for entry in await transaction.fetch(_ATTEMPTS, [row["id"] for row in rows], _SHOWN_ATTEMPTS):
-        document = AttemptDocument(**{name: entry[name] for name in AttemptDocument.model_fields})
-        attempts.setdefault(entry["delivery_id"], []).append(document)
-    return [
-        DeliveryDocument(
-            delivery_id=row["id"],
-            subject=row["envelope"]["subject"],
-            attempts=attempts.get(row["id"], []),
-            **{name: row[name] for name in ("event_id", "event_type", "status", "next_attempt_at", "created_at")},
-        )
-        for row in rows
-    ]
+async def _found(transaction: Transaction, webhook: Record, delivery_id: UUID) -> DeliveryDocument:
+    row = await transaction.fetch_row(_FIND, delivery_id, webhook["id"])
+    assert row is not None
+    return _document(row)
+
+
+def _document(row: Record) -> DeliveryDocument:
+    attempts = [AttemptDocument(**{name: entry[name] for name in AttemptDocument.model_fields}) for entry in row["log"]]
+    names = ("event_id", "event_type", "status", "next_attempt_at", "created_at")
+    return DeliveryDocument(
+        delivery_id=row["id"],
+        subject=row["envelope"]["subject"],
+        attempts=attempts,
+        **{name: row[name] for name in names},
+    )
