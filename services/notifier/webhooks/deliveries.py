@@ -38,6 +38,11 @@ values ($1, $2, $3, $4, $5) returning id
 _FORGET = """
 delete from public.webhook_deliveries where created_at < now() - interval '30 days' and status <> 'pending'
 """
+# What was recorded in the moment in which its webhook was made inactive.
+_LATE = """
+update public.webhook_deliveries item set status = 'cancelled', next_attempt_at = null
+from public.webhooks hook where hook.id = item.webhook_id and not hook.active and item.status = 'pending'
+"""
 _EXPIRED = "delete from public.user_secrets where expires_at < now()"
 
 
@@ -97,8 +102,9 @@ def require_active(webhook: Record) -> None:
 
 
 async def forget_old(database: Database) -> None:
-    """The log is kept for 30 days; secrets that sign no more are removed."""
+    """The log is kept for 30 days; secrets that sign no more are removed; for one that is inactive nothing waits."""
     async with database.transaction() as transaction:
+        await transaction.execute(_LATE)
         await transaction.execute(_FORGET)
         await transaction.execute(_EXPIRED)
 

@@ -61,7 +61,7 @@ async def webhooks_of(transaction: Transaction, user_id: UUID) -> list[Record]:
 
 async def own_webhook(transaction: Transaction, user_id: UUID, webhook_id: UUID, *, lock: bool = False) -> Record:
     """The caller's webhook; users cannot lock. Raises a 404 problem for one that is not there, or somebody else's."""
-    row = await transaction.fetch_row(_FIND + (" for update" if lock else ""), webhook_id, user_id)
+    row = await transaction.fetch_row(_FIND + (" for no key update" if lock else ""), webhook_id, user_id)
     if row is None:
         raise not_found("Webhook", str(webhook_id))
     return row
@@ -92,6 +92,8 @@ async def disable(transaction: Transaction, webhook_id: UUID, reason: str) -> bo
 
 async def remove_webhook(transaction: Transaction, webhook_id: UUID) -> None:
     """With its secrets, what waits for it, and its log. Runs as the service."""
+    # Before the webhook, which its user's events then wait for: its log may be long.
+    await transaction.execute("delete from public.webhook_deliveries where webhook_id = $1", webhook_id)
     await transaction.execute("delete from public.webhooks where id = $1", webhook_id)
 
 

@@ -46,6 +46,9 @@ with recursive waiting (webhook_id) as (
         select id, next_attempt_at, created_at from public.webhook_deliveries
         where webhook_id = hook.id and status = 'pending' and next_attempt_at <= now()
             and (lease_until is null or lease_until <= now())
+            and not exists (
+                select from public.training_sessions session
+                where session.session_id = webhook_deliveries.session_id and session.status = 'deleting')
         order by next_attempt_at, created_at limit greatest($2 - coalesce(busy.running, 0), 0)
     ) item
 ), taken as materialized (
@@ -59,7 +62,8 @@ from taken where item.id = taken.id
 returning item.id, item.webhook_id, item.event_id, item.event_type, item.envelope, item.attempts, item.schedule_start,
     taken.url
 """
-_LOCK_HOOK = "select true from public.webhooks where id = $1 for update"
+# Weaker than for update: what records events takes a key share, and does not wait.
+_LOCK_HOOK = "select true from public.webhooks where id = $1 for no key update"
 _HELD = """
 select status from public.webhook_deliveries where id = $1 and attempts = $2 and lease_until is not null for update
 """
@@ -138,7 +142,7 @@ async def finish(
 
     Returns why the webhook was made inactive, if it was. Of an attempt that is no longer ours nothing is written.
     """
-    # The webhook before the delivery, as everybody locks them.
+    # The webhook before the delivery, as whoever changes both locks them.
     if not await transaction.fetch_value(_LOCK_HOOK, held.webhook_id):
         return None
     status = await transaction.fetch_value(_HELD, held.delivery_id, held.attempt)

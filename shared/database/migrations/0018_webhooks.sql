@@ -49,7 +49,7 @@ create table public.webhook_deliveries (
     status text not null default 'pending' check (status in ('pending', 'delivered', 'failed', 'cancelled')),
     attempts integer not null default 0,
     schedule_start integer not null default 0,
-    next_attempt_at timestamptz default now(),
+    next_attempt_at timestamptz default clock_timestamp(),
     lease_until timestamptz,
     created_at timestamptz not null default clock_timestamp(),
     unique (webhook_id, event_id),
@@ -103,14 +103,13 @@ create policy own_deliveries_attempts on public.webhook_attempts for select to a
 );
 
 -- What is to be sent is written with the event itself: a row for each webhook of its user that asks for it, and all or
--- nothing of both. Webhooks are locked against being made inactive meanwhile (what is written later would wait for
--- ever), and before their deliveries, as everybody locks them.
+-- nothing of both. It waits for nobody but who removes a webhook: every service's transactions come through here.
 create function foretide.record_deliveries(
     _event_id uuid, _name text, _numbered boolean, _session_id text, _user_id uuid, _envelope jsonb
 ) returns void language plpgsql as $$
 declare
     -- Nobody need be told of a session's other events once it is gone.
-    _of_session text := case when _numbered and _name not in ('session.deleted', 'session.purged') then _session_id end;
+    _of_session text := case when _numbered and _name <> 'session.deleted' then _session_id end;
 begin
     insert into public.webhook_deliveries (webhook_id, user_id, event_id, event_type, session_id, envelope)
         select hook.id, hook.user_id, _event_id, _name, _of_session, _envelope
@@ -119,11 +118,12 @@ begin
             and (_of_session is null or exists (
                 select from public.training_sessions session
                 where session.session_id = _of_session and session.user_id = _user_id and session.status <> 'deleting'))
-        for share of hook;
+        for key share of hook;
     if _name = 'session.deleted' then
-        perform from public.webhooks hook where hook.user_id = _user_id for share of hook;
-        update public.webhook_deliveries set status = 'cancelled', next_attempt_at = null
-            where session_id = _session_id and status = 'pending';
+        -- One whose attempt is just being written down is left: of a session that is being deleted none is begun.
+        update public.webhook_deliveries set status = 'cancelled', next_attempt_at = null where id in (
+            select id from public.webhook_deliveries
+            where session_id = _session_id and status = 'pending' for update skip locked);
     end if;
 end
 $$;

@@ -7,18 +7,19 @@ from uuid import UUID
 
 import pytest
 
+from services.notifier.webhooks.deliveries import forget_old
 from services.notifier.webhooks.event_types import EVENT_TYPES
+from services.notifier.webhooks.queue import _LOCK_HOOK
 from shared.bus.topology import EVENTS
 from shared.database.pool import Database, Transaction
 from shared.delivery import outbox
 from shared.events.catalogue import CATALOGUE
-from shared.events.payloads import FileRejected, Payload, ResultsDeleted, SessionPurged, TrainingStart
+from shared.events.payloads import FileRejected, Payload, ResultsDeleted, SessionDeleted, SessionPurged, TrainingStart
 from tests.integration.conftest import Owned, make_session
 from tests.integration.outboxes import record
 from tests.integration.webhooks.conftest import Owner
 from tests.integration.webhooks.receiver import Receiver
 from tests.payloads import example
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -112,23 +113,32 @@ async def test_what_is_of_no_session_needs_none(database: Database, session: Own
 async def test_what_is_recorded_while_its_webhook_is_made_inactive_does_not_wait_for_ever(
     owner: Owner, receiver: Receiver, database: Database
 ) -> None:
+    """Nor do the two wait for each other."""
     hook = await owner.hook(receiver.url)
     async with database.transaction() as transaction:
         event_id = await happens(transaction, owner.owned)
-        changing = asyncio.create_task(
-            owner.client.patch(f"/api/training/webhooks/{hook['webhookId']}", json={"active": False})
-        )
-
-        async def waits() -> bool:
-            async with database.transaction() as looking:
-                return bool(
-                    await looking.fetch_value("select count(*) from pg_locks where not granted and locktype <> 'tuple'")
-                )
-
-        await until(waits, what="the change waits for the event")
-    assert (await changing).json()["active"] is False
-    [item] = await owner.ended(hook)
+        path = f"/api/training/webhooks/{hook['webhookId']}"
+        changed = await owner.client.patch(path, json={"active": False})
+        assert changed.json()["active"] is False
+    assert [item["status"] for item in await owner.log(hook)] == ["pending"]
+    await forget_old(database)
+    [item] = await owner.log(hook)
     assert (item["eventId"], item["status"]) == (str(event_id), "cancelled")
+
+
+async def test_an_event_does_not_wait_for_an_attempt_that_is_being_written_down(
+    database: Database, session: Owned
+) -> None:
+    """Every service's transactions record events, and hold their session and a connection meanwhile."""
+    hook = await make_hook(database, session.user_id)
+    first = await record(database, session, happened(session))
+    async with database.transaction() as transaction:
+        await transaction.fetch_value(_LOCK_HOOK, hook)
+        await transaction.execute("update webhook_deliveries set attempts = 1 where event_id = $1", first)
+        async with asyncio.timeout(5):
+            second = await record(database, session, happened(session))
+            deleted = await record(database, session, SessionDeleted(session_id=session.session_id))
+    assert await receivers_of(database, second) == await receivers_of(database, deleted) == {hook}
 
 
 def test_the_database_knows_the_events_by_their_exchange() -> None:
