@@ -34,9 +34,11 @@ class Opened:
 async def opened(folder: Path, settings: dict[str, str], *, workers: int = 1) -> AsyncIterator[Opened]:
     """With so many trainer workers, without a limit of requests."""
     folder.mkdir(exist_ok=True)
-    port = Ports(folder / "ports.json").claim("gateway")
+    ports = Ports(folder / "ports.json")
     async with (
-        local_stack(folder / "data", port=port, workers=workers, settings={**_SETTINGS, **settings}) as stack,
+        local_stack(
+            folder / "data", port=ports.claim("gateway"), workers=workers, settings={**_SETTINGS, **settings}
+        ) as stack,
         Client(stack.url, stack.token) as client,
     ):
         database = Database(stack.servers.database_url, pool_size=2)

@@ -25,7 +25,7 @@ _TRIES = 1000
 class Ports:
     """Names and their ports; one instance per data directory at a time (its lock sees to that).
 
-    What it has claimed stays reserved until ``release``, or until it is garbage.
+    What it has claimed stays reserved until ``release``, or until it is garbage: servers keep it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -45,6 +45,7 @@ class Ports:
         The same name gets the same port for as long as this object lives. Raises :class:`ProblemError` when
         no port is free.
         """
+        assert self._release.alive, "released: what is claimed now would be nobody's"
         if name not in self._claimed:
             port = self._remembered.get(name)
             if port is None or not self._take(port):

@@ -58,6 +58,7 @@ class PostgresServer(Server):
         accounts: Sequence[str] = UNPRIVILEGED,
     ) -> None:
         """``lock``: an open file that the server holds; ``accounts``: root runs it as the first that exists."""
+        self._claims = ports
         self.port = ports.claim("postgres")
         self._folder = data_directory / "postgres"
         make_passable(self._folder)

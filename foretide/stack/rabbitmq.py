@@ -49,6 +49,7 @@ class RabbitServer(Server):
 
     def __init__(self, data_directory: Path, ports: Ports, *, lock: int | None = None) -> None:
         """``lock`` is a file descriptor that the server keeps open."""
+        self._claims = ports
         self.port = ports.claim("rabbitmq")
         self._management_port = ports.claim("rabbitmq.management")
         self._stream_port = ports.claim("rabbitmq.stream")

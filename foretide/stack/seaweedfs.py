@@ -32,14 +32,11 @@ class SeaweedServer(Server):
 
     name = "SeaweedFS"
     category = Category.STORAGE_UNAVAILABLE
-    passing_failures: ClassVar[Sequence[str]] = (
-        "address already in use",
-        "is not available on 127.0.0.1",
-        "resource temporarily unavailable",
-    )
+    passing_failures: ClassVar[Sequence[str]] = ("address already in use", "resource temporarily unavailable")
 
     def __init__(self, data_directory: Path, ports: Ports, *, lock: int | None = None) -> None:
         """``lock`` is a file descriptor that the server keeps open."""
+        self._claims = ports
         # Unless told, each part takes its own port + 10000 for its gRPC port: another server's, perhaps.
         self._ports = {
             flag: ports.claim(f"seaweedfs.{flag}") for part in _PARTS for flag in (f"{part}.port", f"{part}.port.grpc")

@@ -36,6 +36,7 @@ class Server(ABC):
         Raises :class:`ProblemError` with the end of its log when it does not come up.
         """
         began = time.monotonic()
+        self._hindrance = None
         await asyncio.to_thread(self._prepare)
         try:
             async with asyncio.timeout(self.start_seconds):

@@ -277,4 +277,7 @@ async def test_a_server_whose_port_another_program_took_says_so_and_gets_another
 
 
 class _Impatient(SeaweedServer):
+    """Waits for a port, as RabbitMQ and PostgreSQL do, which take longer for it."""
+
     start_seconds = 8.0
+    passing_failures = ("is not available",)
