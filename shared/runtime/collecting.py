@@ -2,7 +2,7 @@
 
 Each is hundreds of objects that live as long as it does. To look through those of thousands takes a second, in which
 nothing else is done, and with the interpreter's own numbers that comes every few seconds though it finds nothing: what
-ends with a message or a connection is freed by counting references, without the collector.
+ends with a message is freed by counting references. What ends with a connection partly is not.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import gc
 _YOUNG = 10_000
 """More new objects than this, and the young ones are looked through: some milliseconds."""
 _PER_OLDER = 10
-_PER_ALL = 20
-"""Everything is looked through after some two million new objects: when thousands of clients have come."""
+_PER_ALL = 4
+"""Everything is looked through after half a million new objects, never before a quarter of all are new (Python's own
+rule): when as many connections have come or gone."""
 
 
 def collect_seldom() -> None:
