@@ -29,7 +29,7 @@ log = logger(__name__)
 
 _CATCH_UP_SECONDS = 2.0
 _LONGEST_HOLD_SECONDS = 1.0
-_AT_A_TIME = 200
+_AT_A_TIME = 50
 
 
 @dataclass(slots=True)
