@@ -6,8 +6,8 @@ Three shapes: all clients watch one session (``shared``: one event reaches them 
 a second (``each``), or with one for each at the same moment (``burst``: more than either can pass on; for
 information). Latency is from when an event was due to when the last of its clients had it. Bare python-socketio emits
 from its own process: it has no broker, no token, no order and no replay to look after. Ours gets each event through
-RabbitMQ. Rounds alternate between the two; both serve over uvicorn with the same settings, to the same program of
-clients.
+RabbitMQ; ``broker`` is that way alone, to a consumer that does nothing. Rounds alternate between them; both serve over
+uvicorn with the same settings, to the same program of clients.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import httpx
 import psutil
 import uvloop
 
+from benchmarks.fanout_broker import Broker
 from benchmarks.fanout_publishers import Bare, Ours, Publisher
 from foretide.stack.ports import Ports
 from foretide.stack.servers import LocalServers
@@ -131,7 +132,7 @@ async def serving(name: str, port: int, arguments: list[str], environment: dict[
 
 
 async def measure(
-    count: int, servers: LocalServers, folder: Path, channel: aio_pika.abc.AbstractChannel
+    count: int, servers: LocalServers, folder: Path, connection: aio_pika.abc.AbstractConnection
 ) -> dict[str, float]:
     """All figures of so many clients."""
     user_id = uuid4()
@@ -151,6 +152,8 @@ async def measure(
         "FORETIDE_LOG_LEVEL": "ERROR",
     }
     figures: dict[str, float] = {}
+    channel = await connection.channel(publisher_confirms=False)
+    broker = await Broker.open(connection)
     async with (
         serving("ours", ours_port, ["foretide", "serve", "notifier", "--port", str(ours_port)], environment) as ours,
         serving("bare", bare_port, ["benchmarks.fanout_bare", str(bare_port)], {}) as bare,
@@ -158,10 +161,10 @@ async def measure(
         pairs: list[tuple[Server, Publisher]] = [(ours, Ours(user_id, channel)), (bare, Bare(bare.url))]
         async with _both(pairs, token, [shared] * count) as connected:
             figures |= connected.memory
-            figures |= await _shape("shared", [shared], connected)
+            figures |= await _shape("shared", [shared], connected, broker)
         async with _both(pairs, token, sessions) as connected:
-            figures |= await _shape("each", sessions, connected)
-            figures |= await _shape("burst", sessions, connected)
+            figures |= await _shape("each", sessions, connected, broker)
+            figures |= await _shape("burst", sessions, connected, broker)
     return figures
 
 
@@ -190,12 +193,13 @@ async def _both(pairs: list[tuple[Server, Publisher]], token: str, wanted: list[
         yield Connected(made, len(wanted), memory)
 
 
-async def _shape(shape: str, events: Sequence[str], connected: Connected) -> dict[str, float]:
-    """Latencies of one shape, round by round at each server in turn; the first round warms up."""
+async def _shape(shape: str, events: Sequence[str], connected: Connected, broker: Broker) -> dict[str, float]:
+    """Latencies of one shape, round by round at each server and the broker in turn; the first round warms up."""
     rounds, gap = _SHAPES[shape]
     found: dict[str, float] = {}
     latencies: dict[str, list[float]] = {server.name: [] for server, _, _ in connected.pairs}
     used = dict.fromkeys(latencies, 0.0)
+    latencies["broker"] = []
     for number in range(rounds + 1):
         for server, publisher, its_clients in connected.pairs:
             before = server.processor_seconds()
@@ -203,14 +207,19 @@ async def _shape(shape: str, events: Sequence[str], connected: Connected) -> dic
             if number:
                 latencies[server.name] += measured
                 used[server.name] += server.processor_seconds() - before
+        through_broker = await broker.latencies(events, gap)
+        if number:
+            latencies["broker"] += through_broker
     for name, values in latencies.items():
         cuts = statistics.quantiles(values, n=100, method="inclusive")
         found |= {
             f"p50_ms_{shape}_{name}": cuts[49] * 1e3,
             f"p99_ms_{shape}_{name}": cuts[98] * 1e3,
-            f"processor_us_per_message_{shape}_{name}": used[name] / rounds / connected.count * 1e6,
         }
-    return found
+    return found | {
+        f"processor_us_per_message_{shape}_{name}": seconds / rounds / connected.count * 1e6
+        for name, seconds in used.items()
+    }
 
 
 async def _make_sessions(servers: LocalServers, user_id: UUID, sessions: list[str]) -> None:
@@ -233,9 +242,8 @@ async def run(counts: list[int]) -> dict[str, Any]:
         async with LocalServers(folder) as servers:
             await migrate(servers.database_superuser_url, authenticator_password=servers.authenticator_password)
             async with await aio_pika.connect(servers.bus_url) as connection:
-                channel = await connection.channel(publisher_confirms=False)
                 for count in counts:
-                    found = await measure(count, servers, folder, channel)
+                    found = await measure(count, servers, folder, connection)
                     ratios = {shape: found[f"p99_ms_{shape}_ours"] / found[f"p99_ms_{shape}_bare"] for shape in _SHAPES}
                     told[f"p99_ratio_{count}"] = round(max(ratios["shared"], ratios["each"]), 2)
                     told |= {f"p99_ratio_{shape}_{count}": round(ratio, 2) for shape, ratio in ratios.items()}
