@@ -13,14 +13,15 @@ from shared.problems import Category, ProblemError
 
 
 class Endless:
-    """Children that never answer; ``ended`` counts those that were cancelled."""
+    """Children that never answer; ``ended`` counts those that were cancelled, ``most`` those that ran at once."""
 
     def __init__(self) -> None:
-        self.begun = self.ended = 0
+        self.begun = self.ended = self.most = 0
         self.given: list[dict[str, Any]] = []
 
     async def run(self, specification: dict[str, Any]) -> dict[str, Any]:
         self.begun += 1
+        self.most = max(self.most, self.begun - self.ended)
         self.given.append(specification)
         try:
             return await asyncio.get_running_loop().create_future()
@@ -44,7 +45,9 @@ async def test_forecasts_end_with_their_time_and_no_more_run_than_there_are_slot
         *(forecasting.forecast([], {}, Path("rows.json"), "json", None) for _ in range(5)), return_exceptions=True
     )
 
-    assert (children.begun, children.ended) == (2, 2)
+    # On a busy machine one may still have time left when another's is up, and take its slot.
+    assert children.most == 2
+    assert children.begun == children.ended
     assert len(ended) == 5
     for error in ended:
         assert isinstance(error, ProblemError)
