@@ -104,15 +104,17 @@ create policy own_deliveries_attempts on public.webhook_attempts for select to a
 
 -- What is to be sent is written with the event itself: a row for each webhook of its user that asks for it, and all or
 -- nothing of both. It waits for nobody but who removes a webhook: every service's transactions come through here.
-create function foretide.record_deliveries(
-    _event_id uuid, _name text, _numbered boolean, _session_id text, _user_id uuid, _envelope jsonb
-) returns void language plpgsql as $$
+create function foretide.record_deliveries() returns trigger language plpgsql as $$
 declare
+    _name text := new.routing_key;
+    _numbered boolean := new.envelope ? 'sequence';
+    _session_id text := new.envelope ->> 'subject';
+    _user_id uuid := (new.envelope ->> 'userid')::uuid;
     -- Nobody need be told of a session's other events once it is gone.
     _of_session text := case when _numbered and _name <> 'session.deleted' then _session_id end;
 begin
     insert into public.webhook_deliveries (webhook_id, user_id, event_id, event_type, session_id, envelope)
-        select hook.id, hook.user_id, _event_id, _name, _of_session, _envelope
+        select hook.id, hook.user_id, new.message_id, _name, _of_session, new.envelope
         from public.webhooks hook
         where hook.user_id = _user_id and hook.active and coalesce(_name = any(hook.event_types), _numbered)
             and (_of_session is null or exists (
@@ -125,43 +127,9 @@ begin
             select id from public.webhook_deliveries
             where session_id = _session_id and status = 'pending' for update skip locked);
     end if;
+    return null;
 end
 $$;
-
--- As before (0004), and deliveries of events.
-create or replace function foretide.record_message(
-    _exchange text, _routing_key text, _sequenced boolean, _message_id uuid, _type text, _source text,
-    _session_id text, _user_id text, _traceparent text, _data jsonb
-) returns bigint language plpgsql as $$
-declare
-    _sequence bigint;
-    _envelope jsonb;
-begin
-    if _sequenced then
-        update public.training_sessions set last_sequence = last_sequence + 1
-            where session_id = _session_id returning last_sequence into _sequence;
-        if not found then
-            raise exception 'there is no session % to record % for', _session_id, _type;
-        end if;
-    end if;
-    _envelope := jsonb_strip_nulls(jsonb_build_object(
-        'specversion', '1.0', 'id', _message_id, 'source', _source, 'type', _type, 'subject', _session_id,
-        'time', to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'datacontenttype', 'application/json', 'sequence', _sequence::text, 'userid', _user_id,
-        'traceparent', _traceparent
-    )) || jsonb_build_object('data', _data);
-    if _sequenced then
-        insert into public.session_events (session_id, sequence, event_id, name, envelope)
-            values (_session_id, _sequence, _message_id, _routing_key, _envelope);
-    end if;
-    if _exchange = 'foretide.events' then
-        perform foretide.record_deliveries(
-            _message_id, _routing_key, _sequenced, _session_id, _user_id::uuid, _envelope);
-    end if;
-    insert into public.outbox (message_id, exchange, routing_key, envelope)
-        values (_message_id, _exchange, _routing_key, _envelope);
-    return _sequence;
-end
-$$;
-revoke all on function foretide.record_deliveries(uuid, text, boolean, text, uuid, jsonb) from public;
-grant execute on function foretide.record_deliveries(uuid, text, boolean, text, uuid, jsonb) to service_role;
+revoke all on function foretide.record_deliveries() from public;
+create trigger record_deliveries after insert on public.outbox
+    for each row when (new.exchange = 'foretide.events') execute function foretide.record_deliveries();

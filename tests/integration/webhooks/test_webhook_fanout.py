@@ -142,5 +142,5 @@ async def test_an_event_does_not_wait_for_an_attempt_that_is_being_written_down(
 
 
 def test_the_database_knows_the_events_by_their_exchange() -> None:
-    """``foretide.record_message`` names it."""
+    """The trigger that records deliveries names it."""
     assert EVENTS == "foretide.events"
